@@ -1,0 +1,49 @@
+# Copyright 2026 The Bulkhead Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Everything that Bulkhead is built from and tested on. Reasons: docs/dependencies.md."""
+
+load(":jemalloc.bzl", "jemalloc_source")
+load(":source.bzl", "debian_source")
+load(":stubs.bzl", "remote_coverage_tools_stub", "rules_cc_stub")
+
+def _bazel_repositories():
+    rules_cc_stub(name = "rules_cc")
+    remote_coverage_tools_stub(name = "remote_coverage_tools")
+    native.local_repository(name = "bazel_skylib", path = "/usr/share/bazel/tools/skylib")
+    native.local_repository(name = "platforms", path = "/usr/share/bazel/tools/platforms")
+    native.local_repository(name = "rules_java", path = "/usr/share/bazel/rules/java")
+    native.local_repository(name = "rules_proto", path = "/usr/share/bazel/rules/proto")
+
+def _sources():
+    debian_source(
+        name = "com_google_absl",
+        file = "abseil_20220623.1.orig.tar.gz",
+        package = "abseil",
+        sha256 = "abfe2897f3a30edaa74bc34365afe3c2a3cd012091a97dc7e008f7016adcd5fe",
+        strip_prefix = "abseil-20220623.1",
+        upstream_sha256 = "91ac87d30cc6d79f9ab974c51874a704de9c2647c40f6932597329a282217ba8",
+        upstream_strip_prefix = "abseil-cpp-20220623.1",
+        urls = ["https://github.com/abseil/abseil-cpp/archive/refs/tags/20220623.1.tar.gz"],
+    )
+    debian_source(
+        name = "com_google_googletest",
+        file = "googletest_1.12.1.orig.tar.gz",
+        package = "googletest",
+        sha256 = "81964fe578e9bd7c94dfdb09c8e4d6e6759e19967e397dbea48d1c10e45d0df2",
+        strip_prefix = "googletest-release-1.12.1",
+        urls = ["https://github.com/google/googletest/archive/refs/tags/release-1.12.1.tar.gz"],
+    )
+    jemalloc_source(
+        name = "jemalloc",
+        build_file = "//allocator/jemalloc:jemalloc.BUILD",
+        file = "jemalloc_5.3.0.orig.tar.bz2",
+        package = "jemalloc",
+        sha256 = "2db82d1e7119df3e71b7640219b6dfe84789bc0537983c3b7ac4f7189aecfeaa",
+        strip_prefix = "jemalloc-5.3.0",
+        urls = ["https://github.com/jemalloc/jemalloc/releases/download/5.3.0/jemalloc-5.3.0.tar.bz2"],
+    )
+
+def bulkhead_dependencies():
+    _bazel_repositories()
+    _sources()

@@ -1,0 +1,55 @@
+# Copyright 2026 The Bulkhead Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""jemalloc's source with its generated headers; Bazel compiles it from there."""
+
+load(":source.bzl", "SOURCE_ATTRS", "fetch_source")
+
+# Each flag keeps jemalloc from reaching outside the process, or from being
+# reachable by it. See allocator/jemalloc/README.md.
+_CONFIGURE_FLAGS = [
+    "--disable-cxx",
+    "--disable-doc",
+    "--disable-initial-exec-tls",
+    "--disable-libdl",
+    "--disable-shared",
+    "--disable-user-config",
+    "--with-jemalloc-prefix=je_",
+    "--with-lg-hugepage=21",
+    "--with-lg-page=12",
+    "--with-malloc-conf=narenas:1,tcache:false,abort_conf:true",
+    "--with-private-namespace=bulkhead_",
+    "--without-export",
+]
+
+# jemalloc makes the list of its private symbols from unoptimised objects.
+_GENERATE = """
+set -eu
+export MAKEFLAGS=-j2 CFLAGS='-O0 -std=gnu11'
+./configure "$@"
+generated=include/jemalloc/internal/private_namespace.gen.h
+make "$generated"
+mv "$generated" include/jemalloc/internal/private_namespace.h
+find src -name '*.sym*' -delete
+for feature in DSS BACKGROUND_THREAD USE_SYSCALL; do
+  sed -i "s/^#define JEMALLOC_$feature .*/#undef JEMALLOC_$feature/" \
+      include/jemalloc/internal/jemalloc_internal_defs.h
+  if grep -q "^#define JEMALLOC_$feature" include/jemalloc/internal/jemalloc_internal_defs.h; then
+    echo "JEMALLOC_$feature is still defined" >&2
+    exit 1
+  fi
+done
+"""
+
+def _jemalloc_source_impl(ctx):
+    fetch_source(ctx)
+    ctx.file("generate.sh", _GENERATE)
+    result = ctx.execute(["bash", "generate.sh"] + _CONFIGURE_FLAGS, timeout = 900)
+    if result.return_code != 0:
+        fail("configuring jemalloc failed:\n" + result.stdout[-4000:] + result.stderr[-4000:])
+    ctx.delete("generate.sh")
+
+jemalloc_source = repository_rule(
+    implementation = _jemalloc_source_impl,
+    attrs = SOURCE_ATTRS,
+)

@@ -1,0 +1,202 @@
+/* Copyright 2026 The Bulkhead Authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The C interface of Bulkhead (C99 and later, C++17 and later).
+ *
+ * A compartment owns a heap that only code inside it can reach. Threads go in
+ * through gates, each of which leads to one declared entry:
+ *
+ *   static uint64_t Sum(uint64_t p, uint64_t n) { ... }
+ *   BULKHEAD_GATE(kSum, "keys", Sum);
+ *
+ *   bh_compartment keys;
+ *   bh_status s = bh_create("keys", NULL, &keys);
+ *   if (s != BH_OK) errx(1, "%s", bh_status_text(s));
+ *   bh_result r = bh_call(keys, &kSum, (uint64_t)p, n, 0, 0, 0, 0);
+ *
+ * Inside an entry, malloc and everything built on it serves the compartment's
+ * own heap; free() goes by the address. The entry runs on a stack of its own in
+ * the compartment.
+ *
+ * Every function here may be called from any thread and any domain unless its
+ * comment says otherwise, and none is async-signal-safe unless it says so.
+ */
+#ifndef BULKHEAD_BULKHEAD_H_
+#define BULKHEAD_BULKHEAD_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BULKHEAD_API __attribute__((visibility("default")))
+
+/* What can go wrong; the list with its texts is status.inc. */
+typedef enum bh_status {
+#define BH_STATUS(name, code, text) name,
+#include "bulkhead/status.inc"
+#undef BH_STATUS
+} bh_status;
+
+/* A static text that says what the status means and what to do.
+ * Async-signal-safe. */
+BULKHEAD_API const char* bh_status_text(bh_status status);
+
+/* Names a compartment. A plain value: copy it freely. A handle outlives its
+ * compartment safely: its use is then BH_ERR_DESTROYED. {0, 0} is the root. */
+typedef struct bh_compartment {
+  uint32_t id;
+  uint32_t generation;
+} bh_compartment;
+
+/* What enforces the compartments of this process. */
+typedef enum bh_level {
+  BH_LEVEL_NONE = 0,     /* nothing: the library is not this program's malloc */
+  BH_LEVEL_MPROTECT = 1, /* page protection, opened for the whole process while
+                            any thread is inside */
+  BH_LEVEL_PKU = 2       /* protection keys, exact for each thread */
+} bh_level;
+
+/* The level in force. Async-signal-safe. */
+BULKHEAD_API bh_level bh_get_level(void);
+
+typedef enum bh_kind {
+  /* Its domain is its caller's rights plus its own heap. For secrets. */
+  BH_KIND_VAULT = 0
+} bh_kind;
+
+typedef enum bh_switch {
+  BH_DEFAULT = 0, /* as BULKHEAD_OPTIONS says */
+  BH_ON = 1,
+  BH_OFF = 2
+} bh_switch;
+
+/* How a compartment is made. Zero-initialise, then set what differs. */
+typedef struct bh_options {
+  bh_kind kind;
+  size_t stack_bytes; /* of each thread's stack inside; 0: the option stack_kib */
+  bh_switch wipe;     /* overwrite memory with zeros as it is freed */
+  bh_switch lock;     /* keep pages out of swap (mlock2, MLOCK_ONFAULT) */
+  bh_switch wipe_on_fork; /* a forked child finds the heap zeroed */
+  bh_switch scopes;   /* allow bh_with_scope(); off unless BH_ON */
+} bh_options;
+
+/* The declaration of an entry. Made by BULKHEAD_GATE only. */
+typedef struct bh_gate {
+  const char* compartment;
+  const char* name;
+  uint64_t (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                       uint64_t);
+} bh_gate;
+
+/* Declares at file scope that `function` is an entry of the compartments named
+ * `compartment`, reached through the constant `gate`. `function` takes up to
+ * six integers or pointers and returns one, or nothing.
+ *
+ * Entries are copied into a table when a compartment of that name is created;
+ * the table is closed from then on. */
+#define BULKHEAD_GATE(gate, compartment, function)                    \
+  __attribute__((section("bulkhead_gates"), used, aligned(8)))        \
+  const bh_gate gate = {compartment, #function,                       \
+                        (uint64_t(*)(uint64_t, uint64_t, uint64_t,    \
+                                     uint64_t, uint64_t, uint64_t))(  \
+                            void (*)(void))function}
+
+/* Creates the compartment `name`; `options` may be NULL. `gates` and
+ * `gates_end` bound the caller's own declarations: use bh_create(). */
+BULKHEAD_API bh_status bh_create_with_gates(const char* name,
+                                            const bh_options* options,
+                                            const bh_gate* gates,
+                                            const bh_gate* gates_end,
+                                            bh_compartment* created);
+
+/* The linker's bounds of this program's, or this shared object's, gates. */
+extern const bh_gate __start_bulkhead_gates[]
+    __attribute__((weak, visibility("hidden")));
+extern const bh_gate __stop_bulkhead_gates[]
+    __attribute__((weak, visibility("hidden")));
+
+/* Creates the compartment `name` with the gates that the calling program or
+ * shared object declares for it.
+ * Errors: BH_ERR_NAME, _NAME_TAKEN, _OPTIONS, _NO_KEY, _TOO_MANY, _NO_MEMORY,
+ * _LOCK, _TOO_MANY_ENTRIES, _NO_ALLOCATOR, _KERNEL; nothing is left behind. */
+static inline bh_status bh_create(const char* name, const bh_options* options,
+                                  bh_compartment* created) {
+  return bh_create_with_gates(name, options, __start_bulkhead_gates,
+                              __stop_bulkhead_gates, created);
+}
+
+/* Finds a live compartment. Errors: BH_ERR_NOT_FOUND. */
+BULKHEAD_API bh_status bh_find(const char* name, bh_compartment* found);
+
+/* Gives the compartment's memory back to the kernel; pointers into it are
+ * violations from then on. Errors: BH_ERR_DESTROYED, BH_ERR_BUSY while any
+ * thread is inside (the compartment is left as it was), BH_ERR_KERNEL. */
+BULKHEAD_API bh_status bh_destroy(bh_compartment compartment);
+
+typedef struct bh_result {
+  uint64_t value;   /* what the entry returned; 0 unless status is BH_OK */
+  uint64_t status;  /* a bh_status */
+} bh_result;
+
+/* Runs the entry behind `gate` inside `compartment` and returns its value.
+ * Errors: BH_ERR_DESTROYED, _ENTRY, _NO_MEMORY (no stack), _DEPTH, _KERNEL; the
+ * entry has then not run.
+ * Exceptions and longjmp must not leave the entry. */
+BULKHEAD_API bh_result bh_call(bh_compartment compartment, const bh_gate* gate,
+                               uint64_t a0, uint64_t a1, uint64_t a2,
+                               uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* Runs `function(context)` with the compartment's heap open, on the caller's
+ * own stack. For trusted code, and not for secrets: locals and spilled
+ * registers stay behind on a stack that everyone reads, and whoever can call
+ * this function can open the compartment.
+ * Errors: BH_ERR_NO_SCOPES unless the compartment was created with scopes =
+ * BH_ON; as bh_call() otherwise. */
+BULKHEAD_API bh_status bh_with_scope(bh_compartment compartment,
+                                     void (*function)(void*), void* context);
+
+/* Allocates from the compartment's heap, whichever compartment runs. The caller
+ * can use the memory only inside. Returns NULL with errno ENOMEM, or EINVAL for
+ * a compartment that does not exist (any more) or an alignment that is no power
+ * of two. free() releases it, inside. */
+BULKHEAD_API void* bh_malloc(bh_compartment compartment, size_t size);
+BULKHEAD_API void* bh_aligned_alloc(bh_compartment compartment,
+                                    size_t alignment, size_t size);
+
+/* The compartment in whose domain the caller runs. Async-signal-safe. */
+BULKHEAD_API bh_compartment bh_current(void);
+
+/* The compartment whose cage holds `pointer`; the root's handle for anything
+ * else. Async-signal-safe. */
+BULKHEAD_API bh_compartment bh_owner(const void* pointer);
+
+/* 1 if no byte of [pointer, pointer + size) lies in `compartment`, else 0 (also
+ * when the range wraps around). An entry that reads or writes through a pointer
+ * of its caller checks it with this first; or the caller makes it a deputy
+ * against its own heap. Async-signal-safe. */
+BULKHEAD_API int bh_is_outside(bh_compartment compartment, const void* pointer,
+                               size_t size);
+
+/* The name of a live compartment, "root", or NULL for one that was destroyed.
+ * The text lives as long as the compartment. Async-signal-safe. */
+BULKHEAD_API const char* bh_name(bh_compartment compartment);
+
+/* What a compartment's heap holds. */
+typedef struct bh_heap_stats {
+  uint64_t allocations;    /* blocks handed out since the start */
+  uint64_t frees;          /* blocks taken back since the start */
+  uint64_t committed_bytes; /* address space that was made accessible */
+} bh_heap_stats;
+
+/* Errors: BH_ERR_DESTROYED, BH_ERR_NO_ALLOCATOR. */
+BULKHEAD_API bh_status bh_get_heap_stats(bh_compartment compartment,
+                                         bh_heap_stats* stats);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* BULKHEAD_BULKHEAD_H_ */
