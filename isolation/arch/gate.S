@@ -1,0 +1,350 @@
+/* Copyright 2026 The Bulkhead Authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Gates. Every WRPKRU of Bulkhead stands in this file.
+ *
+ * API
+ *   bh_result bulkhead_gate_pku(target, a0, a1, a2, a3, a4, a5)
+ *     target = id | entry << 16 | generation << 32. Runs the entry with the
+ *     compartment's key open, on the thread's stack in the compartment.
+ *     Returns rax = the entry's value, rdx = 0; or rax = 0, rdx = BH_GATE_*.
+ *   uint64_t bulkhead_scope_pku(id, function, context)
+ *     Runs function(context) with the key open, on the caller's stack.
+ *     Returns 0 or BH_GATE_*.
+ *   uint64_t bulkhead_stack_call(function, stack, const uint64_t args[6])
+ *     Runs function(args...) on `stack`; no rights change. For the backend
+ *     that has no keys.
+ *   void bulkhead_drop_rights(void)
+ *     Closes every owned key in this thread.
+ *
+ * Invariants, each with a test that jumps or writes against it:
+ *   G1  After every WRPKRU, eax is compared with a value computed from the
+ *       record and the tables alone, whatever the registers held before: a jump
+ *       to any WRPKRU lands in that comparison.
+ *   G2  Between the two WRPKRU of a call nothing is loaded from memory that the
+ *       caller can write: arguments are in registers, the caller's stack
+ *       pointer is saved on the compartment's stack.
+ *   G3  Only PKRU bits of owned keys are changed or compared.
+ *   G4  No register but rax leaves a compartment: what may have held its data
+ *       is cleared, wide vectors too.
+ */
+
+#include "isolation/arch/layout.h"
+
+	.intel_syntax noprefix
+	.text
+
+/* eax := PKRU; ecx, edx := 0. */
+.macro READ_PKRU
+	xor	ecx, ecx
+	rdpkru
+.endm
+
+/* Writes eax to PKRU; clobbers ecx, edx. */
+.macro WRITE_PKRU
+	xor	ecx, ecx
+	xor	edx, edx
+	wrpkru
+.endm
+
+/* The rights of the record's domain, whatever is open: to be written when a
+ * gate is left. PKRU := (PKRU & ~owned) | record.pkru, then compared.
+ * Clobbers rax, rcx, rdx. */
+.macro CLOSE
+	READ_PKRU
+	mov	ecx, [rip + bulkhead_owned_pkru]
+	not	ecx
+	and	eax, ecx
+	or	eax, gs:[BH_RECORD_PKRU]
+	WRITE_PKRU
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, gs:[BH_RECORD_PKRU]
+	jne	bulkhead_gate_violated
+.endm
+
+/* Opens the key of row r13 and compares (G1). Before: edi = target.
+ * After: r13 = the row of edi, rbx = the record. Clobbers rax, rcx, rdx. */
+.macro OPEN
+	READ_PKRU
+	and	eax, [r13 + BH_ROW_OPEN_MASK]
+	WRITE_PKRU
+	/* From here on eax alone is known; the rest may be an attacker's. */
+	movzx	ecx, di
+	cmp	ecx, BH_MAX_COMPARTMENTS
+	jae	bulkhead_gate_violated
+	shl	rcx, BH_ROW_SHIFT
+	lea	r13, [rip + bulkhead_compartments]
+	add	r13, rcx
+	mov	rbx, gs:[BH_RECORD_SELF]
+	rdfsbase rcx
+	cmp	rcx, [rbx + BH_RECORD_FS_BASE]
+	jne	bulkhead_gate_violated
+	mov	edx, [rbx + BH_RECORD_PKRU]
+	and	edx, [r13 + BH_ROW_OPEN_MASK]
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, edx
+	jne	bulkhead_gate_violated
+.endm
+
+/* What must hold before rights change: the record is this thread's, and PKRU is
+ * the record's domain. Jumps to bulkhead_not_this_thread or
+ * bulkhead_not_this_domain. After: rbx = the record. Clobbers rax, rcx, rdx. */
+.macro CHECK_CALLER
+	mov	rbx, gs:[BH_RECORD_SELF]
+	rdfsbase rax
+	cmp	rax, [rbx + BH_RECORD_FS_BASE]
+	jne	bulkhead_not_this_thread
+	READ_PKRU
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rbx + BH_RECORD_PKRU]
+	jne	bulkhead_not_this_domain
+.endm
+
+.macro PUSH_CALLEE_SAVED
+	push	rbp
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset rbp, 0
+	mov	rbp, rsp
+	.cfi_def_cfa_register rbp
+	push	rbx
+	.cfi_rel_offset rbx, -8
+	push	r12
+	.cfi_rel_offset r12, -16
+	push	r13
+	.cfi_rel_offset r13, -24
+	push	r14
+	.cfi_rel_offset r14, -32
+	push	r15
+	.cfi_rel_offset r15, -40
+	sub	rsp, 8
+.endm
+
+.macro POP_CALLEE_SAVED
+	add	rsp, 8
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbx
+	pop	rbp
+	.cfi_def_cfa rsp, 8
+.endm
+
+/* Clears all caller-saved registers but rax, and the vector state. */
+.macro CLEAR_REGISTERS
+	mov	ecx, [rip + bulkhead_vector_state]
+	cmp	ecx, BH_VECTOR_AVX
+	jb	1f
+	je	2f
+	.irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	vpxorq	zmm\n, zmm\n, zmm\n
+	.endr
+	.irp n, 0,1,2,3,4,5,6,7
+	kxorw	k\n, k\n, k\n
+	.endr
+2:	vzeroall
+	jmp	3f
+1:	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	pxor	xmm\n, xmm\n
+	.endr
+3:	xor	ecx, ecx
+	xor	edx, edx
+	xor	esi, esi
+	xor	edi, edi
+	xor	r8d, r8d
+	xor	r9d, r9d
+	xor	r10d, r10d
+	xor	r11d, r11d
+.endm
+
+	.globl	bulkhead_gate_pku
+	.hidden	bulkhead_gate_pku
+	.type	bulkhead_gate_pku, @function
+	.p2align 6
+bulkhead_gate_pku:
+	.cfi_startproc
+	endbr64
+	PUSH_CALLEE_SAVED
+	/* Out of the way of WRPKRU, which takes ecx and edx. */
+	mov	r10, rdx
+	mov	r11, rcx
+	mov	r12, [rbp + 16]
+	CHECK_CALLER
+	movzx	ecx, di
+	cmp	ecx, BH_MAX_COMPARTMENTS
+	jae	.Lgate_not_live
+	cmp	qword ptr [rbx + BH_RECORD_STACKS + rcx * 8], 0
+	je	.Lgate_no_stack
+	shl	rcx, BH_ROW_SHIFT
+	lea	r13, [rip + bulkhead_compartments]
+	add	r13, rcx
+	cmp	dword ptr [r13 + BH_ROW_STATE], BH_STATE_LIVE
+	jne	.Lgate_not_live
+	mov	rax, rdi
+	shr	rax, 32
+	cmp	eax, [r13 + BH_ROW_GENERATION]
+	jne	.Lgate_not_live
+
+	OPEN
+	movzx	ecx, di
+	mov	r15, [rbx + BH_RECORD_STACKS + rcx * 8]
+	test	r15, r15
+	jz	bulkhead_gate_violated
+	/* Said before the state is read: whoever closes the compartment sets the
+	 * state first, fences this thread by membarrier, then reads this word. */
+	mov	qword ptr [r15 - BH_FRAME_INSIDE], 1
+	mov	r14d, BH_GATE_NOT_LIVE
+	cmp	dword ptr [r13 + BH_ROW_STATE], BH_STATE_LIVE
+	jne	.Lgate_undo
+	mov	rax, rdi
+	shr	rax, 32
+	cmp	eax, [r13 + BH_ROW_GENERATION]
+	jne	.Lgate_undo
+	mov	r14d, BH_GATE_NO_ENTRY
+	mov	eax, edi
+	shr	eax, 16
+	cmp	eax, [r13 + BH_ROW_ENTRY_COUNT]
+	jae	.Lgate_undo
+	add	eax, [r13 + BH_ROW_FIRST_ENTRY]
+	cmp	eax, BH_MAX_ENTRIES
+	jae	bulkhead_gate_violated
+	shl	rax, BH_ENTRY_SHIFT
+	lea	rdx, [rip + bulkhead_entries]
+	cmp	ecx, [rdx + rax + BH_ENTRY_COMPARTMENT]
+	jne	.Lgate_undo
+	mov	r14, [rdx + rax + BH_ENTRY_FUNCTION]
+	mov	[r15 - BH_FRAME_CALLER_SP], rsp
+	mov	rdi, rsi
+	mov	rsi, r10
+	mov	rdx, r11
+	mov	rcx, r8
+	mov	r8, r9
+	mov	r9, r12
+	lea	rsp, [r15 - BH_FRAME_BYTES]
+	cld
+	call	r14
+
+	mov	rsi, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
+	mov	rdi, rax
+	mov	qword ptr [rsp + BH_FRAME_BYTES - BH_FRAME_INSIDE], 0
+	CLOSE
+	mov	rsp, rsi
+	mov	rax, rdi
+	CLEAR_REGISTERS
+	POP_CALLEE_SAVED
+	ret
+
+	.cfi_def_cfa rbp, 16
+.Lgate_undo:
+	mov	qword ptr [r15 - BH_FRAME_INSIDE], 0
+	CLOSE
+	mov	edx, r14d
+.Lgate_refuse:
+	xor	eax, eax
+	POP_CALLEE_SAVED
+	ret
+	.cfi_def_cfa rbp, 16
+.Lgate_not_live:
+	mov	edx, BH_GATE_NOT_LIVE
+	jmp	.Lgate_refuse
+.Lgate_no_stack:
+	mov	edx, BH_GATE_NO_STACK
+	jmp	.Lgate_refuse
+bulkhead_not_this_thread:
+	mov	edx, BH_GATE_OTHER_THREAD
+	jmp	.Lgate_refuse
+bulkhead_not_this_domain:
+	mov	edx, BH_GATE_OTHER_DOMAIN
+	jmp	.Lgate_refuse
+	.cfi_endproc
+	.size	bulkhead_gate_pku, . - bulkhead_gate_pku
+
+	.globl	bulkhead_scope_pku
+	.hidden	bulkhead_scope_pku
+	.type	bulkhead_scope_pku, @function
+	.p2align 6
+bulkhead_scope_pku:
+	.cfi_startproc
+	endbr64
+	PUSH_CALLEE_SAVED
+	mov	r14, rsi
+	mov	r12, rdx
+	CHECK_CALLER
+	movzx	ecx, di
+	cmp	ecx, BH_MAX_COMPARTMENTS
+	jae	.Lgate_not_live
+	shl	rcx, BH_ROW_SHIFT
+	lea	r13, [rip + bulkhead_compartments]
+	add	r13, rcx
+	OPEN
+	/* A jump to the WRPKRU above brings its own function: only a compartment
+	 * that allows scopes may be opened for it. */
+	cmp	dword ptr [r13 + BH_ROW_SCOPES], 1
+	jne	bulkhead_gate_violated
+	mov	rdi, r12
+	cld
+	call	r14
+	CLOSE
+	xor	eax, eax
+	CLEAR_REGISTERS
+	POP_CALLEE_SAVED
+	ret
+	.cfi_endproc
+	.size	bulkhead_scope_pku, . - bulkhead_scope_pku
+
+	.globl	bulkhead_stack_call
+	.hidden	bulkhead_stack_call
+	.type	bulkhead_stack_call, @function
+	.p2align 6
+bulkhead_stack_call:
+	.cfi_startproc
+	endbr64
+	PUSH_CALLEE_SAVED
+	mov	r14, rdi
+	mov	r15, rsi
+	mov	[r15 - BH_FRAME_CALLER_SP], rsp
+	mov	rax, rdx
+	mov	rdi, [rax]
+	mov	rsi, [rax + 8]
+	mov	rdx, [rax + 16]
+	mov	rcx, [rax + 24]
+	mov	r8, [rax + 32]
+	mov	r9, [rax + 40]
+	lea	rsp, [r15 - BH_FRAME_BYTES]
+	cld
+	call	r14
+	mov	rsp, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
+	CLEAR_REGISTERS
+	POP_CALLEE_SAVED
+	ret
+	.cfi_endproc
+	.size	bulkhead_stack_call, . - bulkhead_stack_call
+
+	.globl	bulkhead_drop_rights
+	.hidden	bulkhead_drop_rights
+	.type	bulkhead_drop_rights, @function
+	.p2align 6
+bulkhead_drop_rights:
+	.cfi_startproc
+	endbr64
+	READ_PKRU
+	mov	ecx, [rip + bulkhead_owned_pkru]
+	not	ecx
+	and	eax, ecx
+	or	eax, [rip + bulkhead_root_pkru]
+	WRITE_PKRU
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rip + bulkhead_root_pkru]
+	jne	bulkhead_gate_violated
+	ret
+	.cfi_endproc
+	.size	bulkhead_drop_rights, . - bulkhead_drop_rights
+
+/* A comparison failed: someone jumped into a gate, or a table is damaged. No
+ * stack can be trusted here, so there is no message. */
+	.type	bulkhead_gate_violated, @function
+bulkhead_gate_violated:
+	ud2
+	.size	bulkhead_gate_violated, . - bulkhead_gate_violated
+
+	.section .note.GNU-stack, "", @progbits

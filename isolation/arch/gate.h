@@ -1,0 +1,44 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The assembly of gate.S as C++ sees it. Only isolation/gate and
+// isolation/thread call it.
+
+#ifndef BULKHEAD_ISOLATION_ARCH_GATE_H_
+#define BULKHEAD_ISOLATION_ARCH_GATE_H_
+
+#include <cstdint>
+
+#include "bulkhead/bulkhead.h"
+
+extern "C" {
+
+// Runs an entry of a compartment by protection keys. `target` is id | entry <<
+// 16 | generation << 32. The status is BH_OK or one of the BH_GATE_ codes of
+// layout.h. REQUIRES: the backend is protection keys; the GS base is set.
+bh_result bulkhead_gate_pku(uint64_t target, uint64_t a0, uint64_t a1,
+                            uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+// Runs function(context) with the compartment open on the caller's stack.
+// Returns 0 or a BH_GATE_ code. REQUIRES: as above, and the row allows scopes.
+uint64_t bulkhead_scope_pku(uint64_t id, void (*function)(void*),
+                            void* context);
+
+// Runs function(arguments...) on the stack whose upper end is `stack`.
+uint64_t bulkhead_stack_call(uint64_t (*function)(uint64_t, uint64_t, uint64_t,
+                                                  uint64_t, uint64_t, uint64_t),
+                             uintptr_t stack, const uint64_t arguments[6]);
+
+// Closes every owned key in the calling thread.
+// REQUIRES: the backend is protection keys.
+void bulkhead_drop_rights(void);
+
+// PKRU bits of the keys that Bulkhead owns, and their value in the root domain.
+extern uint32_t bulkhead_owned_pkru;
+extern uint32_t bulkhead_root_pkru;
+// One of BH_VECTOR_: what a gate has to clear on this CPU.
+extern uint32_t bulkhead_vector_state;
+
+}  // extern "C"
+
+#endif  // BULKHEAD_ISOLATION_ARCH_GATE_H_

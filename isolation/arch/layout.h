@@ -1,0 +1,62 @@
+/* Copyright 2026 The Bulkhead Authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Offsets and codes that assembly and C++ share. The C++ structures assert
+ * them; nothing else defines them.
+ */
+#ifndef BULKHEAD_ISOLATION_ARCH_LAYOUT_H_
+#define BULKHEAD_ISOLATION_ARCH_LAYOUT_H_
+
+/* Rows of the compartment table, the root's included. */
+#define BH_MAX_COMPARTMENTS 64
+/* Rows of the entry table. */
+#define BH_MAX_ENTRIES 1024
+
+/* ThreadRecord, reached through the GS base. */
+#define BH_RECORD_SELF 0
+#define BH_RECORD_FS_BASE 8
+#define BH_RECORD_BACKEND_STATE 16
+#define BH_RECORD_PKRU 24
+#define BH_RECORD_CURRENT 28
+#define BH_RECORD_STACKS 64
+
+/* CompartmentRow. */
+#define BH_ROW_OPEN_MASK 0
+#define BH_ROW_STATE 4
+#define BH_ROW_GENERATION 8
+#define BH_ROW_FIRST_ENTRY 12
+#define BH_ROW_ENTRY_COUNT 16
+#define BH_ROW_SCOPES 20
+#define BH_ROW_SHIFT 9
+
+/* EntryRow. */
+#define BH_ENTRY_FUNCTION 0
+#define BH_ENTRY_COMPARTMENT 8
+#define BH_ENTRY_SHIFT 4
+
+/* States of a compartment's row. Gates pass only at BH_STATE_LIVE. */
+#define BH_STATE_FREE 0
+#define BH_STATE_LIVE 1
+#define BH_STATE_CLOSING 2
+
+/* The frame at the top of a thread's stack in a compartment, below the address
+ * that the record holds: the caller's stack pointer, and whether the gate of
+ * this frame is in use. */
+#define BH_FRAME_BYTES 64
+#define BH_FRAME_CALLER_SP 8
+#define BH_FRAME_INSIDE 16
+
+/* What a gate returns in place of a bh_status when the call must be prepared,
+ * or cannot be made; gate.cc answers each. */
+#define BH_GATE_NO_STACK 0x1001
+#define BH_GATE_OTHER_DOMAIN 0x1002
+#define BH_GATE_OTHER_THREAD 0x1003
+#define BH_GATE_NOT_LIVE 0x1004
+#define BH_GATE_NO_ENTRY 0x1005
+
+/* Vector state that a gate clears on its way out. */
+#define BH_VECTOR_SSE 0
+#define BH_VECTOR_AVX 1
+#define BH_VECTOR_AVX512 2
+
+#endif /* BULKHEAD_ISOLATION_ARCH_LAYOUT_H_ */

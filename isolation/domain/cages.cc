@@ -1,0 +1,187 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "isolation/domain/cages.h"
+
+#include "isolation/base/raw_log.h"
+#include "isolation/domain/reservation.h"
+#include "isolation/sys/syscalls.h"
+
+namespace bulkhead {
+namespace {
+
+// Not in every libc's header: linux/mman.h.
+constexpr int kMlockOnFault = 1;
+
+constinit Lock cage_lock;
+
+bool IsRoot(const CompartmentRow& row) { return IdOf(row) == kRoot; }
+
+// Gives the pages the protection that the compartment has now.
+bool Protect(const CompartmentRow& row, PageRange pages) {
+  if (IsRoot(row) || enforcement == Enforcement::kNone) {
+    return sys::Mprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE) == 0;
+  }
+  if (enforcement == Enforcement::kPku) {
+    return sys::PkeyMprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE,
+                             Number(row.key)) == 0;
+  }
+  // Closed pages are as they were reserved.
+  return row.threads_inside == 0 ||
+         sys::Mprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+// Says what the kernel shall do with a compartment's fresh cages.
+bool Advise(const CompartmentRow& row, PageRange cages, bool heap) {
+  if (IsRoot(row)) return true;
+  if (sys::Madvise(cages.begin, cages.bytes, MADV_DONTDUMP) != 0) return false;
+  // A stack is left alone: the forking thread may stand on it.
+  return !heap || !row.traits.wipe_on_fork ||
+         sys::Madvise(cages.begin, cages.bytes, MADV_WIPEONFORK) == 0;
+}
+
+bool TakeCages(CompartmentRow& row, size_t bytes, uintptr_t adjoining,
+               bool heap, PageRange& taken) {
+  LockHolder hold(cage_lock);
+  taken = reservation.Take(OwnerOf(IdOf(row)), bytes, adjoining, IsRoot(row));
+  if (taken.bytes == 0) return false;
+  if (Advise(row, taken, heap)) return true;
+  reservation.GiveBack(taken);
+  return false;
+}
+
+bool LockPages(const CompartmentRow& row, PageRange pages) {
+  return !row.traits.lock ||
+         sys::Mlock2(pages.begin, pages.bytes, kMlockOnFault) == 0;
+}
+
+// The part of `run` that an allocation of `bytes` would take, or nothing.
+PageRange Fit(const HeapRun& run, size_t bytes, size_t alignment) {
+  const uintptr_t begin =
+      RoundUp(run.cages.begin + run.committed, alignment);
+  if (bytes > run.cages.bytes || begin > run.cages.end() - bytes) return {};
+  return {begin, bytes};
+}
+
+// The last run in use, grown or followed by a new one so that it fits.
+HeapRun* RunFor(CompartmentRow& row, size_t bytes, size_t alignment) {
+  size_t last = 0;
+  while (last + 1 < kMostRuns && row.runs[last + 1].cages.bytes != 0) ++last;
+  HeapRun& run = row.runs[last];
+  if (Fit(run, bytes, alignment).bytes != 0) return &run;
+  // What a cage offers is aligned to a cage; anything beyond may need slack.
+  const size_t slack = alignment > reservation.cage_bytes() ? alignment : 0;
+  PageRange taken;
+  if (!TakeCages(row, bytes + slack, run.cages.end(), true, taken)) {
+    return nullptr;
+  }
+  if (run.cages.bytes != 0 && taken.begin == run.cages.end()) {
+    run.cages.bytes += taken.bytes;
+    return Fit(run, bytes, alignment).bytes != 0 ? &run : nullptr;
+  }
+  if (run.cages.bytes == 0) {
+    run.cages = taken;
+    return &run;
+  }
+  if (last + 1 == kMostRuns) {
+    LockHolder hold(cage_lock);
+    reservation.GiveBack(taken);
+    return nullptr;
+  }
+  row.runs[last + 1] = {taken, 0};
+  return &row.runs[last + 1];
+}
+
+size_t StackStride(const CompartmentRow& row) {
+  return row.traits.stack_bytes + kPageBytes;
+}
+
+PageRange StackPages(const CompartmentRow& row, size_t index) {
+  return {row.stack_cages.begin + index * StackStride(row) + kPageBytes,
+          row.traits.stack_bytes};
+}
+
+}  // namespace
+
+constinit Enforcement enforcement = Enforcement::kNone;
+
+uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment) {
+  LockHolder hold(row.heap_lock);
+  HeapRun* run = RunFor(row, bytes, alignment);
+  if (run == nullptr) return 0;
+  const PageRange pages = Fit(*run, bytes, alignment);
+  if (pages.bytes == 0 || !Protect(row, pages)) return 0;
+  if (!LockPages(row, pages)) {
+    // Still empty and zero: closed again, it is as before.
+    BULKHEAD_CHECK(sys::Mprotect(pages.begin, pages.bytes, PROT_NONE) == 0,
+                   "pages that could not be locked could not be closed");
+    return 0;
+  }
+  run->committed = pages.end() - run->cages.begin;
+  return pages.begin;
+}
+
+uintptr_t CommitStack(CompartmentRow& row) {
+  LockHolder hold(row.heap_lock);
+  if (row.stack_cages.bytes == 0 &&
+      !TakeCages(row, StackStride(row), 0, false, row.stack_cages)) {
+    return 0;
+  }
+  if ((row.stacks_made + 1) * StackStride(row) > row.stack_cages.bytes) {
+    return 0;
+  }
+  const PageRange pages = StackPages(row, row.stacks_made);
+  if (!Protect(row, pages) || !LockPages(row, pages)) return 0;
+  ++row.stacks_made;
+  return pages.end();
+}
+
+bool SetAccessible(CompartmentRow& row, bool accessible) {
+  const int protection = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
+  bool done = true;
+  for (const HeapRun& run : row.runs) {
+    if (run.committed == 0) continue;
+    done &= sys::Mprotect(run.cages.begin, run.committed, protection) == 0;
+  }
+  for (size_t i = 0; i < row.stacks_made; ++i) {
+    const PageRange pages = StackPages(row, i);
+    done &= sys::Mprotect(pages.begin, pages.bytes, protection) == 0;
+  }
+  return done;
+}
+
+bool ReleaseCages(CompartmentRow& row) {
+  LockHolder hold(row.heap_lock);
+  LockHolder cages(cage_lock);
+  bool done = true;
+  for (HeapRun& run : row.runs) {
+    if (run.cages.bytes == 0) continue;
+    done &= reservation.GiveBack(run.cages);
+    run = {};
+  }
+  if (row.stack_cages.bytes != 0) {
+    done &= reservation.GiveBack(row.stack_cages);
+    row.stack_cages = {};
+    row.stacks_made = 0;
+  }
+  return done;
+}
+
+uint64_t CommittedBytes(CompartmentRow& row) {
+  LockHolder hold(row.heap_lock);
+  uint64_t bytes = 0;
+  for (const HeapRun& run : row.runs) bytes += run.committed;
+  return bytes;
+}
+
+void LockCages() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (CompartmentRow& row : bulkhead_compartments) row.heap_lock.Acquire();
+  cage_lock.Acquire();
+}
+
+void UnlockCages() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  cage_lock.Release();
+  for (CompartmentRow& row : bulkhead_compartments) row.heap_lock.Release();
+}
+
+}  // namespace bulkhead

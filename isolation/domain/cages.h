@@ -1,0 +1,49 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Memory of a compartment: heap runs and stacks in its cages, with the
+// protection that the compartment's state calls for.
+//
+// Thread safety: every function takes the row's heap_lock itself, and the lock
+// of the cage table where cages change hands.
+
+#ifndef BULKHEAD_ISOLATION_DOMAIN_CAGES_H_
+#define BULKHEAD_ISOLATION_DOMAIN_CAGES_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "isolation/domain/compartment_table.h"
+
+namespace bulkhead {
+
+// What enforces compartments in this process; set once at start.
+enum class Enforcement { kNone, kMprotect, kPku };
+extern Enforcement enforcement;
+
+// Fresh zeroed pages for a heap, a multiple of the page size at a multiple of
+// `alignment`. 0: no memory. The pages carry the compartment's key; without
+// keys they are accessible only while the compartment is open.
+uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment);
+
+// The upper end of a new stack with a guard page below, or 0.
+uintptr_t CommitStack(CompartmentRow& row);
+
+// Without keys: makes all of the compartment accessible, or inaccessible, to
+// the whole process. False: the kernel refused, and nothing may rely on either.
+// REQUIRES: row.heap_lock is held.
+[[nodiscard]] bool SetAccessible(CompartmentRow& row, bool accessible);
+
+// Returns every cage. False: the kernel refused; some may be left.
+[[nodiscard]] bool ReleaseCages(CompartmentRow& row);
+
+// Bytes handed to the heap.
+uint64_t CommittedBytes(CompartmentRow& row);
+
+// Held around fork().
+void LockCages();
+void UnlockCages();
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ISOLATION_DOMAIN_CAGES_H_

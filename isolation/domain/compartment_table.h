@@ -1,0 +1,108 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The tables that gates read: compartments and entries.
+//
+// A row's state:
+//
+//   FREE --create--> LIVE --destroy--> CLOSING --nobody inside--> FREE
+//                      ^------------------'  (someone is: LIVE again)
+//
+// A row's generation grows at each create, so that a handle of a destroyed
+// compartment never reaches its successor.
+
+#ifndef BULKHEAD_ISOLATION_DOMAIN_COMPARTMENT_TABLE_H_
+#define BULKHEAD_ISOLATION_DOMAIN_COMPARTMENT_TABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bulkhead/bulkhead.h"
+#include "isolation/arch/layout.h"
+#include "isolation/arch/pkru.h"
+#include "isolation/base/ids.h"
+#include "isolation/sys/lock.h"
+
+namespace bulkhead {
+
+inline constexpr size_t kMostRuns = 16;
+inline constexpr size_t kNameBytes = 32;
+
+// Adjoining cages that a heap fills from their lower end.
+struct HeapRun {
+  PageRange cages;
+  size_t committed = 0;  // bytes handed to the heap, from cages.begin on
+};
+
+// What a compartment was created with, defaults applied.
+struct Traits {
+  size_t stack_bytes = 0;
+  bool wipe = false;
+  bool lock = false;
+  bool wipe_on_fork = false;
+};
+
+struct alignas(512) CompartmentRow {
+  // Read by assembly; see layout.h.
+  uint32_t open_mask = ~uint32_t{0};  // PKRU & open_mask opens the key
+  uint32_t state = BH_STATE_FREE;
+  uint32_t generation = 0;
+  uint32_t first_entry = 0;
+  uint32_t entry_count = 0;
+  uint32_t scopes = 0;  // 1: bh_with_scope() is allowed
+
+  HardwareKey key = kUntagged;
+  uint32_t scopes_inside = 0;  // threads in bh_with_scope(), all threads
+  uint32_t threads_inside = 0;  // without keys: gates and scopes, all threads
+  Traits traits;
+  char name[kNameBytes] = {};
+  const bh_gate* gates = nullptr;  // entry i of the row was declared at gates[i]
+
+  // Guarded by heap_lock.
+  Lock heap_lock;
+  PageRange stack_cages;
+  size_t stacks_made = 0;
+  HeapRun runs[kMostRuns];
+};
+static_assert(sizeof(CompartmentRow) == 1 << BH_ROW_SHIFT);
+static_assert(offsetof(CompartmentRow, open_mask) == BH_ROW_OPEN_MASK);
+static_assert(offsetof(CompartmentRow, state) == BH_ROW_STATE);
+static_assert(offsetof(CompartmentRow, generation) == BH_ROW_GENERATION);
+static_assert(offsetof(CompartmentRow, first_entry) == BH_ROW_FIRST_ENTRY);
+static_assert(offsetof(CompartmentRow, entry_count) == BH_ROW_ENTRY_COUNT);
+static_assert(offsetof(CompartmentRow, scopes) == BH_ROW_SCOPES);
+
+struct EntryRow {
+  uint64_t (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                       uint64_t) = nullptr;
+  uint32_t compartment = 0;  // 0, the root's, marks a free row
+  uint32_t unused = 0;
+};
+static_assert(sizeof(EntryRow) == 1 << BH_ENTRY_SHIFT);
+static_assert(offsetof(EntryRow, function) == BH_ENTRY_FUNCTION);
+static_assert(offsetof(EntryRow, compartment) == BH_ENTRY_COMPARTMENT);
+
+}  // namespace bulkhead
+
+extern "C" {
+extern bulkhead::CompartmentRow bulkhead_compartments[BH_MAX_COMPARTMENTS];
+extern bulkhead::EntryRow bulkhead_entries[BH_MAX_ENTRIES];
+}
+
+namespace bulkhead {
+
+inline CompartmentRow& RowOf(CompartmentId id) {
+  return bulkhead_compartments[Index(id)];
+}
+
+// The live row behind a handle, or nullptr. The root's handle gives row 0.
+CompartmentRow* FindLive(bh_compartment handle);
+CompartmentRow* FindByName(const char* name);
+bh_compartment HandleOf(const CompartmentRow& row);
+inline CompartmentId IdOf(const CompartmentRow& row) {
+  return CompartmentId{static_cast<uint32_t>(&row - bulkhead_compartments)};
+}
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ISOLATION_DOMAIN_COMPARTMENT_TABLE_H_

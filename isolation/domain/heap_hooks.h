@@ -1,0 +1,36 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the isolation layers ask of the allocator, which they never include. The
+// allocator fills this in before the first compartment can exist.
+
+#ifndef BULKHEAD_ISOLATION_DOMAIN_HEAP_HOOKS_H_
+#define BULKHEAD_ISOLATION_DOMAIN_HEAP_HOOKS_H_
+
+#include <cstddef>
+
+#include "bulkhead/bulkhead.h"
+#include "isolation/base/ids.h"
+
+namespace bulkhead {
+
+struct HeapHooks {
+  // Makes the heap of a row that is about to live. False: no memory.
+  bool (*create)(CompartmentId id) = nullptr;
+  // Forgets every block of the heap. Nobody uses it; its cages go afterwards.
+  void (*discard)(CompartmentId id) = nullptr;
+  // Allocates for bh_malloc(): nullptr when there is no memory.
+  void* (*allocate)(CompartmentId id, size_t size, size_t alignment) = nullptr;
+  void (*statistics)(CompartmentId id, bh_heap_stats& stats) = nullptr;
+  // Around fork(), on the forking thread, in this order.
+  void (*before_fork)() = nullptr;
+  void (*after_fork_in_parent)() = nullptr;
+  void (*after_fork_in_child)() = nullptr;
+};
+
+// All nullptr until the allocator is linked and running.
+extern HeapHooks heap_hooks;
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ISOLATION_DOMAIN_HEAP_HOOKS_H_

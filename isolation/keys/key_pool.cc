@@ -1,0 +1,85 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "isolation/keys/key_pool.h"
+
+#include "isolation/arch/cpu.h"
+#include "isolation/base/raw_log.h"
+#include "isolation/sys/syscalls.h"
+
+namespace bulkhead {
+namespace {
+
+constexpr int kMostKeys = 16;
+constexpr uint32_t kDisableAccess = 1;  // PKEY_DISABLE_ACCESS
+
+}  // namespace
+
+const char* AbsenceText(KeyAbsence absence) {
+  switch (absence) {
+    case KeyAbsence::kNone:
+      return "protection keys are there";
+    case KeyAbsence::kNoCpu:
+      return "this CPU, or the hypervisor above it, offers no protection keys";
+    case KeyAbsence::kNoFsGsBase:
+      return "the kernel does not allow RDFSBASE (Linux before 5.9, or booted "
+             "with nofsgsbase)";
+    case KeyAbsence::kRefused:
+      return "the kernel refused pkey_alloc; a seccomp filter is the usual "
+             "cause";
+    case KeyAbsence::kTooFew:
+      return "too few protection keys are left in this process for a "
+             "compartment";
+  }
+  Die("unknown reason for the absence of protection keys");
+}
+
+KeyAbsence KeyPool::TakeAll(uint64_t left) {
+  if (!HasProtectionKeys()) return KeyAbsence::kNoCpu;
+  if (!HasFsGsBase()) return KeyAbsence::kNoFsGsBase;
+  int keys[kMostKeys];
+  int count = 0;
+  while (count < kMostKeys) {
+    const long key = sys::PkeyAlloc(kDisableAccess);
+    if (key < 0) break;
+    keys[count++] = static_cast<int>(key);
+  }
+  if (count == 0) return KeyAbsence::kRefused;
+  // Keys go back before any page carries them.
+  while (left > 0 && count > 0) {
+    sys::PkeyFree(keys[--count]);
+    --left;
+  }
+  if (count <= kKeyUses) {
+    while (count > 0) sys::PkeyFree(keys[--count]);
+    return KeyAbsence::kTooFew;
+  }
+  for (int i = 0; i < count; ++i) {
+    const HardwareKey key{keys[i]};
+    owned_ = owned_ | BothBits(key);
+    closed_ = closed_ | Closed(key);
+    if (i < kKeyUses) {
+      fixed_[i] = key;
+    } else {
+      free_ |= uint32_t{1} << keys[i];
+    }
+  }
+  taken_ = count;
+  return KeyAbsence::kNone;
+}
+
+HardwareKey KeyPool::TryAcquire() {
+  if (free_ == 0) return kNoKey;
+  const int key = __builtin_ctz(free_);
+  free_ &= free_ - 1;
+  return HardwareKey{key};
+}
+
+void KeyPool::Release(HardwareKey key) {
+  const uint32_t bit = uint32_t{1} << Number(key);
+  BULKHEAD_CHECK((free_ & bit) == 0 && Bits(owned_ & BothBits(key)) != 0,
+                 "a protection key was released that is not in use");
+  free_ |= bit;
+}
+
+}  // namespace bulkhead
