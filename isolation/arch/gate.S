@@ -8,9 +8,12 @@
  *     target = id | entry << 16 | generation << 32. Runs the entry with the
  *     compartment's key open, on the thread's stack in the compartment.
  *     Returns rax = the entry's value, rdx = 0; or rax = 0, rdx = BH_GATE_*.
- *   uint64_t bulkhead_scope_pku(id, function, context)
+ *   bh_result bulkhead_scope_pku(id, function, context)
  *     Runs function(context) with the key open, on the caller's stack.
- *     Returns 0 or BH_GATE_*.
+ *     Returns rax = 0, rdx = 0 or BH_GATE_*.
+ *   bh_result bulkhead_is_inside_pku(id, record)
+ *     Whether the thread of `record` is inside: one word of its stack there.
+ *     Returns rax = 0 or 1, rdx = 0; or rax = 0, rdx = BH_GATE_*.
  *   uint64_t bulkhead_stack_call(function, stack, const uint64_t args[6])
  *     Runs function(args...) on `stack`; no rights change. For the backend
  *     that has no keys.
@@ -291,6 +294,45 @@ bulkhead_scope_pku:
 	ret
 	.cfi_endproc
 	.size	bulkhead_scope_pku, . - bulkhead_scope_pku
+
+	.globl	bulkhead_is_inside_pku
+	.hidden	bulkhead_is_inside_pku
+	.type	bulkhead_is_inside_pku, @function
+	.p2align 6
+bulkhead_is_inside_pku:
+	.cfi_startproc
+	endbr64
+	PUSH_CALLEE_SAVED
+	mov	r12, rsi
+	CHECK_CALLER
+	movzx	ecx, di
+	cmp	ecx, BH_MAX_COMPARTMENTS
+	jae	.Lgate_not_live
+	shl	rcx, BH_ROW_SHIFT
+	lea	r13, [rip + bulkhead_compartments]
+	add	r13, rcx
+	OPEN
+	/* The one word that is read is chosen by a true record, not by the caller. */
+	mov	rax, r12
+	sub	rax, [rip + bulkhead_metadata_begin]
+	cmp	rax, [rip + bulkhead_metadata_bytes]
+	jae	bulkhead_gate_violated
+	cmp	[r12 + BH_RECORD_SELF], r12
+	jne	bulkhead_gate_violated
+	movzx	ecx, di
+	mov	rax, [r12 + BH_RECORD_STACK_ENDS + rcx * 8]
+	xor	edi, edi
+	test	rax, rax
+	jz	1f
+	cmp	qword ptr [rax - BH_FRAME_INSIDE], 0
+	setne	dil
+1:	CLOSE
+	mov	eax, edi
+	CLEAR_REGISTERS
+	POP_CALLEE_SAVED
+	ret
+	.cfi_endproc
+	.size	bulkhead_is_inside_pku, . - bulkhead_is_inside_pku
 
 	.globl	bulkhead_stack_call
 	.hidden	bulkhead_stack_call

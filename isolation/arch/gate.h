@@ -7,6 +7,7 @@
 #ifndef BULKHEAD_ISOLATION_ARCH_GATE_H_
 #define BULKHEAD_ISOLATION_ARCH_GATE_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "bulkhead/bulkhead.h"
@@ -19,10 +20,14 @@ extern "C" {
 bh_result bulkhead_gate_pku(uint64_t target, uint64_t a0, uint64_t a1,
                             uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
-// Runs function(context) with the compartment open on the caller's stack.
-// Returns 0 or a BH_GATE_ code. REQUIRES: as above, and the row allows scopes.
-uint64_t bulkhead_scope_pku(uint64_t id, void (*function)(void*),
-                            void* context);
+// Runs function(context) with the compartment open on the caller's stack. The
+// status is 0 or a BH_GATE_ code. REQUIRES: as above, and the row allows scopes.
+bh_result bulkhead_scope_pku(uint64_t id, void (*function)(void*),
+                             void* context);
+
+// Whether the thread of `record`, a ThreadRecord, is inside the compartment.
+// The status is 0 or a BH_GATE_ code. REQUIRES: as above.
+bh_result bulkhead_is_inside_pku(uint64_t id, const void* record);
 
 // Runs function(arguments...) on the stack whose upper end is `stack`.
 uint64_t bulkhead_stack_call(uint64_t (*function)(uint64_t, uint64_t, uint64_t,
@@ -36,6 +41,9 @@ void bulkhead_drop_rights(void);
 // PKRU bits of the keys that Bulkhead owns, and their value in the root domain.
 extern uint32_t bulkhead_owned_pkru;
 extern uint32_t bulkhead_root_pkru;
+// Where records may lie.
+extern uintptr_t bulkhead_metadata_begin;
+extern size_t bulkhead_metadata_bytes;
 // One of BH_VECTOR_: what a gate has to clear on this CPU.
 extern uint32_t bulkhead_vector_state;
 

@@ -18,7 +18,8 @@
 #define BH_RECORD_BACKEND_STATE 16
 #define BH_RECORD_PKRU 24
 #define BH_RECORD_CURRENT 28
-#define BH_RECORD_STACKS 64
+#define BH_RECORD_STACKS 128
+#define BH_RECORD_STACK_ENDS 640
 
 /* CompartmentRow. */
 #define BH_ROW_OPEN_MASK 0

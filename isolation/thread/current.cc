@@ -19,4 +19,16 @@ CompartmentId OwnerOfOpenKey(Pkru pkru, const ThreadRecord& record) {
               Bits(pkru & owned));
 }
 
+bool MayWrite(const ThreadRecord& record, CompartmentId owner) {
+  if (owner == kRoot || enforcement == Enforcement::kNone) return true;
+  if (enforcement == Enforcement::kPku) {
+    return Bits(ReadPkru() & BothBits(RowOf(owner).key)) == 0;
+  }
+  if (record.current == owner) return true;
+  for (uint32_t i = 0; i < record.depth; ++i) {
+    if (record.frames[i].current == owner) return true;
+  }
+  return false;
+}
+
 }  // namespace bulkhead

@@ -26,6 +26,10 @@ inline CompartmentId CurrentCompartment(const ThreadRecord& record) {
   return OwnerOfOpenKey(pkru, record);
 }
 
+// Whether the domain in which the thread of `record`, the caller, runs may write
+// to the heap of `owner`.
+bool MayWrite(const ThreadRecord& record, CompartmentId owner);
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_ISOLATION_THREAD_CURRENT_H_

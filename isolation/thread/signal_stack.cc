@@ -14,13 +14,16 @@ constexpr size_t kSignalStackBytes = size_t{64} << 10;
 
 }  // namespace
 
-bool EnsureSignalStack() {
+bool EnsureSignalStack(ThreadRecord& record) {
   stack_t have = {};
   if (sys::SigAltStack(nullptr, &have) != 0) return false;
   if ((have.ss_flags & SS_DISABLE) == 0) return true;
   stack_t wanted = {};
-  wanted.ss_sp = AllocateMetadata(kSignalStackBytes, 64);
-  if (wanted.ss_sp == nullptr) return false;
+  if (record.signal_stack == nullptr) {
+    record.signal_stack = AllocateMetadata(kSignalStackBytes, 64);
+    if (record.signal_stack == nullptr) return false;
+  }
+  wanted.ss_sp = record.signal_stack;
   wanted.ss_size = kSignalStackBytes;
   return sys::SigAltStack(&wanted, nullptr) == 0;
 }

@@ -7,11 +7,14 @@
 #ifndef BULKHEAD_ISOLATION_THREAD_SIGNAL_STACK_H_
 #define BULKHEAD_ISOLATION_THREAD_SIGNAL_STACK_H_
 
+#include "isolation/thread/thread_record.h"
+
 namespace bulkhead {
 
-// Gives the calling thread an alternate signal stack unless it has one.
-// Returns false when there is no memory or the kernel refuses.
-bool EnsureSignalStack();
+// Gives the calling thread, whose record this is, an alternate signal stack
+// unless it has one. Returns false when there is no memory or the kernel
+// refuses. The stack is the record's and serves its next thread too.
+bool EnsureSignalStack(ThreadRecord& record);
 
 }  // namespace bulkhead
 

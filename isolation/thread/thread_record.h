@@ -48,9 +48,10 @@ struct alignas(64) ThreadRecord {
   ThreadRecord* next = nullptr;
   uint32_t depth = 0;  // of frames
   uint32_t unused = 0;
+  void* signal_stack = nullptr;
 
   // The upper end of the thread's stack in each compartment, free part; 0: none.
-  uintptr_t stacks[BH_MAX_COMPARTMENTS] = {};
+  alignas(64) uintptr_t stacks[BH_MAX_COMPARTMENTS] = {};
   // The upper end of the whole stack.
   uintptr_t stack_ends[BH_MAX_COMPARTMENTS] = {};
 
@@ -68,6 +69,7 @@ static_assert(offsetof(ThreadRecord, backend_state) == BH_RECORD_BACKEND_STATE);
 static_assert(offsetof(ThreadRecord, pkru) == BH_RECORD_PKRU);
 static_assert(offsetof(ThreadRecord, current) == BH_RECORD_CURRENT);
 static_assert(offsetof(ThreadRecord, stacks) == BH_RECORD_STACKS);
+static_assert(offsetof(ThreadRecord, stack_ends) == BH_RECORD_STACK_ENDS);
 
 // The record that the GS base points at. REQUIRES: the library is initialised.
 inline ThreadRecord* RecordAtGs() {

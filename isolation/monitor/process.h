@@ -1,0 +1,27 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The start of Bulkhead in a process.
+
+#ifndef BULKHEAD_ISOLATION_MONITOR_PROCESS_H_
+#define BULKHEAD_ISOLATION_MONITOR_PROCESS_H_
+
+#include "isolation/keys/key_pool.h"
+
+namespace bulkhead {
+
+// Reads the options, takes the keys, reserves the address space and makes the
+// calling thread's record. Ends the process with a message when the options
+// require what this machine lacks, or when there is no address space at all.
+// REQUIRES: called once, by the first thread, before a second exists.
+void StartProcess();
+
+// The process's protection keys; empty without them.
+KeyPool& Keys();
+
+// Why there are no protection keys, for people.
+KeyAbsence WhyNoKeys();
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ISOLATION_MONITOR_PROCESS_H_
