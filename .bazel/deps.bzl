@@ -3,6 +3,7 @@
 
 """Everything that Bulkhead is built from and tested on. Reasons: docs/dependencies.md."""
 
+load(":debian_kernel.bzl", "debian_kernel")
 load(":jemalloc.bzl", "jemalloc_source")
 load(":source.bzl", "debian_source")
 load(":stubs.bzl", "remote_coverage_tools_stub", "rules_cc_stub")
@@ -44,6 +45,11 @@ def _sources():
         urls = ["https://github.com/jemalloc/jemalloc/releases/download/5.3.0/jemalloc-5.3.0.tar.bz2"],
     )
 
+def _kernels():
+    debian_kernel(name = "kernel_6_1", metapackage = "linux-image-cloud-amd64")
+    debian_kernel(name = "kernel_6_12", metapackage = "linux-image-6.12-cloud-amd64")
+
 def bulkhead_dependencies():
     _bazel_repositories()
     _sources()
+    _kernels()

@@ -1,0 +1,276 @@
+# Copyright 2026 The Bulkhead Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the emulated machine starts from: kernel, file tree, configuration."""
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import elf
+import image
+import machine
+import packages
+
+_WORKSPACE = "bulkhead"
+_BUSYBOX = "/usr/bin/busybox"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PASSED_ON = re.compile(
+    r"(TEST_|GTEST_|BULKHEAD_|TESTBRIDGE_|RUNFILES_|XML_OUTPUT_FILE$)")
+# Files whose paths these name are made by the program and read by Bazel.
+_BACK = re.compile(r"(XML_OUTPUT_FILE|TEST_\w+_FILE|TEST_UNDECLARED_OUTPUTS\w*)$")
+# Loaded by libraries while they run, so that no header names them.
+_LOADED_LATER = ("/lib/x86_64-linux-gnu/libgcc_s.so.1",)
+_ETC = {
+    "passwd": "root:x:0:0:root:/root:/bin/sh\n"
+              "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    "group": "root:x:0:\nnogroup:x:65534:\n",
+    "hosts": "127.0.0.1 localhost bulkhead-vm\n::1 localhost\n",
+    "hostname": "bulkhead-vm\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+}
+
+
+class GuestError(Exception):
+    """Something that the user can put right; the text says how."""
+
+
+@functools.lru_cache(maxsize=None)
+def _runfile(path):
+    """The runner's own runfile, wherever it was started from."""
+    start = os.path.abspath(sys.argv[0])
+    roots = [os.environ.get("TEST_SRCDIR"), os.environ.get("RUNFILES_DIR"),
+             start + ".runfiles", os.path.splitext(start)[0] + ".runfiles"]
+    roots.append(start.rpartition(".runfiles/")[0] + ".runfiles")
+    for root in filter(None, roots):
+        found = os.path.join(os.path.abspath(root), path)
+        if os.path.exists(found):
+            return found
+    raise GuestError(f"{path} is not among the runner's files; "
+                     "run 'bazel build //tests/vm:run' and use what it made")
+
+
+class Kernel:
+    """An unpacked kernel: the paths of `image` and `modules`, `version`."""
+
+    def __init__(self, repository):
+        self.image = _runfile(f"{repository}/vmlinuz")
+        directory = os.path.dirname(self.image)
+        with open(f"{directory}/version.txt", encoding="utf-8") as file:
+            self.version = file.read().strip()
+        with open(f"{directory}/modules.txt", encoding="utf-8") as file:
+            self.modules = [f"{directory}/modules/{name}"
+                            for name in file.read().split()]
+
+
+def _program(name):
+    if "/" not in name:
+        found = shutil.which(name, path=_PATH)
+        if not found:
+            raise GuestError(f"{name}: no such program in {_PATH}")
+        return found
+    path = os.path.join(os.environ.get("BUILD_WORKING_DIRECTORY", "."), name)
+    path = os.path.normpath(os.path.join(os.getcwd(), path))
+    if not os.path.isfile(path):
+        raise GuestError(f"{name}: no such file")
+    return path
+
+
+def _interpreter(path):
+    """The program that the script `path` names in its first line, or None."""
+    with open(path, "rb") as file:
+        words = os.fsdecode(file.readline(256)).split()
+    if not words or not words[0].startswith("#!"):
+        return None
+    words[0] = words[0][2:]
+    words = [word for word in words if word]
+    if words and os.path.basename(words[0]) == "env" and len(words) > 1:
+        return shutil.which(words[-1], path=_PATH) or words[-1]
+    return words[0] if words else None
+
+
+def _environment(options):
+    passed = {"PATH": _PATH, "HOME": "/root", "USER": "root",
+              "LOGNAME": "root", "SHELL": "/bin/sh"}
+    for name, value in os.environ.items():
+        if _PASSED_ON.match(name):
+            passed[name] = value
+    for setting in options.env:
+        name, equals, value = setting.partition("=")
+        if equals:
+            passed[name] = value
+        elif name in os.environ:
+            passed[name] = os.environ[name]
+    return passed
+
+
+def cache_directory():
+    """A directory that is kept between runs and that others cannot write to."""
+    home = os.environ.get("HOME")
+    candidates = [os.environ.get("BULKHEAD_VM_CACHE")]
+    if "TEST_TMPDIR" not in os.environ:
+        shared = os.environ.get("XDG_CACHE_HOME") or home and f"{home}/.cache"
+        candidates.append(shared and f"{shared}/bulkhead/vm")
+    candidates += [f"{base}/bulkhead-vm-{os.getuid()}"
+                   for base in ("/var/tmp", "/tmp")]
+    for path in filter(None, candidates):
+        try:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError:
+            continue
+        info = os.lstat(path)
+        if info.st_uid == os.getuid() and not info.st_mode & 0o022:
+            return path
+    raise GuestError("no directory for packed packages; set BULKHEAD_VM_CACHE "
+                     "to one that only you can write to")
+
+
+class Guest:
+    """All that one run needs, as a context.
+
+    `initrd` is a descriptor of the first file system, `disk` the path of the
+    packages or None.
+    """
+
+    def __init__(self, kernel, command, options):
+        self._kernel = kernel
+        self._options = options
+        self._program = _program(command[0])
+        self._command = command
+        self._packages = set(filter(None, options.packages.split(",")))
+        self._executables = []
+        self._tree = image.Image(prefix="/.vm/root")
+        self._environment = _environment(options)
+        self.disk = None
+        self.initrd = None
+
+    def __enter__(self):
+        self._collect()
+        self._find_interpreter()
+        if self._packages:
+            self.disk = packages.squashfs(self._packages, cache_directory())
+        self._complete()
+        self.initrd = os.memfd_create("initrd", 0)
+        with open(self.initrd, "wb", closefd=False) as file:
+            self._boot_files().write(file)
+            self._tree.write(file)
+            image.write_end(file)
+        return self
+
+    def __exit__(self, *unused):
+        os.close(self.initrd)
+
+    def _collect(self):
+        """The program's own files."""
+        roots = [self._program, self._program + ".runfiles",
+                 os.environ.get("TEST_SRCDIR"), *map(os.path.abspath,
+                                                     self._options.file)]
+        for root in filter(None, roots):
+            if not os.path.exists(root):
+                if root in self._options.file:
+                    raise GuestError(f"{root}: no such file")
+                continue
+            for path in self._tree.add_tree(root, skip=_is_kernel):
+                if path.endswith(".vm_packages"):
+                    self._packages.update(_package_names(path))
+                if elf.is_elf(path):
+                    self._executables.append(path)
+
+    def _find_interpreter(self):
+        interpreter = _interpreter(self._program)
+        if interpreter is None or (interpreter == "/bin/sh" and
+                                   not self._packages):
+            return
+        owner = packages.owner(interpreter)
+        if owner is None:
+            raise GuestError(f"{self._program}: its interpreter {interpreter} "
+                             "belongs to no installed package")
+        self._packages.add(owner)
+
+    def _complete(self):
+        """What any program finds on a machine."""
+        library_path = self._environment.get("LD_LIBRARY_PATH", "").split(":")
+        preloaded = self._environment.get("LD_PRELOAD", "").split()
+        later = [path for path in (*_LOADED_LATER, *preloaded)
+                 if elf.is_elf(path)]
+        needed = elf.needed_files(self._executables + later,
+                                  list(filter(None, library_path)))
+        for path in (*later, *needed):
+            self._tree.add_file(path)
+        for name in ("bin", "sbin", "lib", "lib64"):
+            self._tree.add_directory(f"/usr/{name}")
+            self._tree.add_link(f"/{name}", f"usr/{name}")
+        for name, content in _ETC.items():
+            self._tree.add_bytes(f"/etc/{name}", content.encode())
+        self._add_busybox()
+        for path in ("/root", os.getcwd(), "/etc", "/tmp", "/var/tmp"):
+            self._tree.add_directory(path)
+        for name, value in self._environment.items():
+            if not value.startswith("/"):
+                continue
+            if name in ("TEST_TMPDIR", "TEST_UNDECLARED_OUTPUTS_DIR",
+                        "TEST_UNDECLARED_OUTPUTS_ANNOTATIONS_DIR"):
+                self._tree.add_directory(value)
+            elif _BACK.match(name):
+                self._tree.add_directory(os.path.dirname(value))
+
+    def _add_busybox(self):
+        if not os.path.exists(_BUSYBOX):
+            raise GuestError(f"no {_BUSYBOX} on this machine; "
+                             "run 'apt-get install busybox-static' as root")
+        self._tree.add_file(_BUSYBOX)
+        if self._packages:
+            return
+        applets = subprocess.run([_BUSYBOX, "--list-full"], check=True,
+                                 stdout=subprocess.PIPE, encoding="utf-8")
+        for path in applets.stdout.split():
+            self._tree.add_link(f"/{path}", "/usr/bin/busybox")
+
+    def _boot_files(self):
+        tree = image.Image()
+        tree.add_directory("/.vm/root")
+        tree.add_file("/.vm/init", _runfile(f"{_WORKSPACE}/tests/vm/init"))
+        modules = []
+        for path in self._kernel.modules:
+            modules.append(f"/.vm/modules/{os.path.basename(path)}")
+            tree.add_file(modules[-1], path)
+        tree.add_bytes("/.vm/config", self._configuration(modules))
+        return tree
+
+    def _configuration(self, modules):
+        streams = [os.fstat(descriptor) for descriptor in (1, 2)]
+        settings = [("port", machine.PORT), ("cwd", os.getcwd())]
+        if os.path.samestat(*streams):
+            settings.append(("merge", "yes"))
+        if self.disk:
+            settings.append(("base", machine.DISK))
+        settings += [("module", path) for path in modules]
+        settings.append(("program", self._program))
+        settings += [("arg", value) for value in self._command]
+        settings += [("env", f"{name}={value}")
+                     for name, value in self._environment.items()]
+        settings += [("back", os.path.abspath(path))
+                     for path in self._options.back]
+        settings += [("back", value)
+                     for name, value in self._environment.items()
+                     if _BACK.match(name) and value.startswith("/")]
+        return b"".join(os.fsencode(f"{name}={value}") + b"\0"
+                        for name, value in settings)
+
+
+def _is_kernel(path):
+    return os.path.basename(path) in ("kernel_6_12", "kernel_6_1")
+
+
+def _package_names(path):
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            name = line.partition("#")[0].strip()
+            if name:
+                yield name
