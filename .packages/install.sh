@@ -5,10 +5,13 @@
 # Makes sure that the packages of .packages/list are installed. Sourced by the
 # launcher, which provides `fail STATUS MESSAGE...`.
 
+package_list=$(dirname "${BASH_SOURCE[0]}")/list
+readonly package_list
+
 packages_for() {  # PURPOSE...
   local purpose
   for purpose in "$@"; do
-    awk -v purpose="$purpose" '$1 == purpose { print $2 }' "$root/.packages/list"
+    awk -v purpose="$purpose" '$1 == purpose { print $2 }' "$package_list"
   done | sort -u
 }
 
