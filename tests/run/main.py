@@ -5,6 +5,7 @@
 
 import argparse
 import pathlib
+import subprocess
 import sys
 
 import bazel
@@ -99,7 +100,11 @@ def finish(cases):
 
 def run_suite(options, runner, cache):
     query = f"tests(set({' '.join(options.targets or [EVERYTHING])}))"
-    targets = suite.parse_query(runner.output_of("query", "--output=xml", query))
+    try:
+        targets = suite.parse_query(runner.output_of("query", "--output=xml", query))
+    except subprocess.CalledProcessError:
+        print("bulkhead: Bazel cannot read the targets; its message is above", file=sys.stderr)
+        return 2
     reasons = suite.read_exclusions(ROOT / "tests" / "run" / "exclusions.txt")
     if options.targets:
         # Whoever names a target wants it run, whatever its tags.

@@ -1,0 +1,228 @@
+# Copyright 2026 The Bulkhead Authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""`./bulkhead test --mutants`: tests must notice when a defence is removed.
+
+See tests/mutants/README.md for what a patch says of itself.
+"""
+
+import dataclasses
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import bazel
+import machines
+import report
+import results
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "style"))
+import source_tree
+
+_HEADER = re.compile(r"^(Removes|Target|Machine|Expect): *(.+?) *$")
+_DEFAULT_MACHINE = "pku"
+# What tests/vm/run says when the machine, not the program in it, went wrong.
+_MACHINE_FAILED = re.compile(
+    r"^vm: (?:the machine ended without a status|time limit of)", re.MULTILINE
+)
+_PATCH = ["patch", "--strip=1", "--fuzz=0", "--batch", "--silent", "--no-backup-if-mismatch"]
+
+
+@dataclasses.dataclass
+class Mutant:
+    name: str
+    patch: pathlib.Path
+    removes: str
+    targets: list[str]
+    machines: list[str]
+    # Matches the log of each failing target: red for the right reason.
+    expect: str
+
+
+class PatchError(Exception):
+    """A patch that does not say what it must."""
+
+
+def read_mutant(path):
+    fields = {"Removes": [], "Target": [], "Machine": [], "Expect": []}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("--- "):
+            break
+        found = _HEADER.match(line)
+        if found:
+            fields[found.group(1)].append(found.group(2))
+    for name, least in (("Removes", 1), ("Target", 1), ("Expect", 1)):
+        if len(fields[name]) < least:
+            raise PatchError(f"{path.name}: no line '{name}: ...' before the patch")
+    for name in fields["Machine"]:
+        try:
+            machines.select_machines([name])
+        except ValueError as error:
+            raise PatchError(f"{path.name}: {error}") from error
+    return Mutant(
+        path.stem,
+        path,
+        fields["Removes"][0],
+        fields["Target"],
+        fields["Machine"] or [_DEFAULT_MACHINE],
+        fields["Expect"][0],
+    )
+
+
+class Scratch:
+    """A copy of the tree in which patches are applied and taken back."""
+
+    def __init__(self, root, directory):
+        self._root = pathlib.Path(root)
+        self.path = pathlib.Path(directory)
+
+    def refresh(self):
+        """Makes the copy equal to the tree; files that are equal stay untouched,
+        so that Bazel need not read them again."""
+        wanted = source_tree.SourceTree(self._root).paths
+        self.path.mkdir(parents=True, exist_ok=True)
+        for path in self.path.rglob("*"):
+            relative = path.relative_to(self.path)
+            own = relative.parts[0] in (".bazel-out", "bazel-out")
+            if not own and not path.is_dir() and str(relative) not in wanted:
+                path.unlink()
+        for path in wanted:
+            self.restore(path)
+
+    def restore(self, path):
+        source, copy = self._root / path, self.path / path
+        if source.exists():
+            if not copy.exists() or copy.read_bytes() != source.read_bytes():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, copy)
+        elif copy.exists():
+            copy.unlink()
+
+    def apply(self, patch):
+        """The problem that kept the patch from applying, or None."""
+        result = subprocess.run(
+            [*_PATCH, f"--input={patch}"],
+            cwd=self.path,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return result.stdout.strip() or "it does not apply" if result.returncode else None
+
+
+def judge(mutant, machine, runs):
+    """Why the mutant counts as not noticed on `machine`, or None."""
+    for label in mutant.targets:
+        if label not in runs:
+            return f"{label} did not run"
+        run = runs[label]
+        log = "".join(path.read_text(encoding="utf-8", errors="replace") for path in run.logs)
+        if run.status == "PASSED":
+            return f"{label} passed without the defence"
+        if _MACHINE_FAILED.search(log):
+            return f"{label}: the machine failed, not the test"
+        if not re.search(mutant.expect, log):
+            return f"{label} failed, and its log does not match {mutant.expect!r}"
+    return None
+
+
+class Run:
+    def __init__(self, root, cache):
+        self._scratch = Scratch(root, cache / "mutants" / "tree")
+        self._keep = cache / "results" / "mutants"
+        self._bazel = bazel.Bazel(
+            self._scratch.path, cache, [f"--output_base={cache / 'mutants' / 'base'}"]
+        )
+        self._names = {machine.name: machine for machine in machines.all_machines()}
+
+    def _test(self, labels, machine, name):
+        flags = self._names[machine].bazel_flags
+        return self._bazel.test(labels, list(flags), self._keep / f"{name}-{machine}")
+
+    def baseline(self, mutants):
+        """One case for each machine: all that the patches name passes without them."""
+        cases = []
+        for machine in sorted({name for mutant in mutants for name in mutant.machines}):
+            labels = sorted(
+                {
+                    label
+                    for mutant in mutants
+                    if machine in mutant.machines
+                    for label in mutant.targets
+                }
+            )
+            _, runs = self._test(labels, machine, "unpatched")
+            red = [label for label in labels if label not in runs or runs[label].status != "PASSED"]
+            message = "\n".join(f"{label} fails as it is" for label in red)
+            outcome = results.FAILED if red else results.PASSED
+            cases.append(results.Case("tests/mutants", f"unpatched on {machine}", outcome, message))
+        return cases
+
+    def try_mutant(self, mutant):
+        """One case for each machine that the patch names."""
+        problem = self._scratch.apply(mutant.patch)
+        try:
+            if problem is None and not self._bazel.build(*mutant.targets):
+                problem = "with the patch the targets do not build"
+            for machine in mutant.machines:
+                why = problem
+                if why is None:
+                    _, runs = self._test(mutant.targets, machine, mutant.name)
+                    why = judge(mutant, machine, runs)
+                outcome = results.FAILED if why else results.PASSED
+                yield results.Case("tests/mutants", f"{mutant.name} on {machine}", outcome, why or "")
+        finally:
+            self._scratch.refresh()
+
+    def run(self, mutants):
+        self._scratch.refresh()
+        cases = self.baseline(mutants)
+        if results.count(cases)[1]:
+            return cases
+        for number, mutant in enumerate(mutants, 1):
+            print(f"\n== mutant {number} of {len(mutants)}: {mutant.name}", flush=True)
+            cases += self.try_mutant(mutant)
+        return cases
+
+    def close(self):
+        self._bazel.output_of("shutdown")
+
+
+def _print_table(mutants, cases):
+    print("\n== mutants")
+    outcome = {case.name: case for case in cases}
+    for mutant in mutants:
+        for machine in mutant.machines:
+            case = outcome.get(f"{mutant.name} on {machine}")
+            if case is None:
+                word = "not tried"
+            else:
+                word = "noticed" if case.outcome == results.PASSED else "NOT NOTICED"
+            print(f"  {word:12} {machine:8} {mutant.name}: {mutant.removes}")
+
+
+def run_all(root, cache, only_machines):
+    """The cases of all mutants, or of those for `only_machines` where given."""
+    cases, mutants = [], []
+    for path in sorted((root / "tests" / "mutants").glob("*.patch")):
+        try:
+            mutants.append(read_mutant(path))
+        except PatchError as error:
+            cases.append(results.Case("tests/mutants", path.name, results.FAILED, str(error)))
+    if only_machines is not None:
+        allowed = {machine.name for machine in only_machines}
+        for mutant in mutants:
+            mutant.machines = [name for name in mutant.machines if name in allowed]
+        mutants = [mutant for mutant in mutants if mutant.machines]
+    if mutants:
+        run = Run(root, cache)
+        try:
+            cases += run.run(mutants)
+        finally:
+            run.close()
+    _print_table(mutants, cases)
+    report.print_outcome("mutants", cases)
+    return cases
