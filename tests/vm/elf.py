@@ -7,6 +7,7 @@ The answer is read from the files themselves: nothing is executed, so an
 instrumented or broken program cannot disturb the search, as it could with ldd.
 """
 
+import contextlib
 import functools
 import os
 import struct
@@ -32,7 +33,8 @@ class Elf:
     """The dynamic section of one 64-bit little-endian ELF file.
 
     `interpreter` is its loader or None, `needed` its libraries' names,
-    `search` the directories of its own that it looks in, $ORIGIN expanded.
+    `search` the directories of its own that it looks in, $ORIGIN expanded. A
+    malformed file needs nothing: starting it will show what is wrong.
     """
 
     def __init__(self, path):
@@ -40,7 +42,7 @@ class Elf:
         self.interpreter = None
         self.needed = []
         self.search = []
-        with open(path, "rb") as file:
+        with open(path, "rb") as file, contextlib.suppress(struct.error):
             self._read(file)
 
     def _read(self, file):

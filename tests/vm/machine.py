@@ -60,7 +60,7 @@ class Machine:
             "-m", memory,
             "-kernel", kernel, "-initrd", f"/proc/self/fd/{initrd}",
             "-append",
-            "console=ttyS0 quiet panic=-1 rdinit=/.vm/init mitigations=off",
+            "console=ttyS0 quiet panic=-1 rdinit=/.vm/init",
             "-chardev", f"socket,id=console,fd={console_theirs.fileno()}",
             "-device", "isa-serial,chardev=console",
             "-chardev", f"socket,id=frames,fd={theirs.fileno()}",

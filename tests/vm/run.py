@@ -10,6 +10,9 @@ import signal
 import sys
 import time
 
+# The modules beside this file lie in the source tree, which stays as it is.
+sys.dont_write_bytecode = True
+
 import guest
 import machine
 import packages
