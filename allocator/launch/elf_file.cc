@@ -164,7 +164,8 @@ absl::Status Reader::ReadNotes(const Elf64_Phdr& segment) {
     // Only to recognise a mark: a note that runs out of bounds ends the search.
     if (note.n_namesz > notes->size() - at) break;
     const absl::string_view name(notes->data() + at, note.n_namesz);
-    if (note.n_type == kGoBuildIdNote && name == absl::string_view("Go\0", 3)) {
+    if (note.n_type == kGoBuildIdNote &&
+        name == absl::string_view("Go\0\0", 4)) {
       elf_.is_go = true;
     }
     at += round_up(note.n_namesz) + round_up(note.n_descsz);

@@ -26,12 +26,13 @@ constexpr absl::string_view kMallocFamily[] = {
     "aligned_alloc", "posix_memalign", "memalign",
 };
 
-// jemalloc's own allocation functions. Blocks from them belong to libjemalloc,
-// and programs hand such blocks to plain free(). Its statistics and settings
-// (mallctl and its kin) are harmless: Debian's redis-server uses just those.
+// jemalloc's own functions that hand out blocks or take them. Blocks from them
+// belong to libjemalloc, and programs mix them with plain malloc and free.
+// nallocx, which only computes a size, and mallctl and its kin, which are
+// settings and statistics, touch no block: Debian's redis-server imports just
+// those, and runs.
 constexpr absl::string_view kJemallocAllocation[] = {
-    "mallocx", "rallocx",  "xallocx", "sallocx",
-    "dallocx", "sdallocx", "nallocx",
+    "mallocx", "rallocx", "xallocx", "sallocx", "dallocx", "sdallocx",
 };
 
 // Libraries that are there to replace malloc, by the start of their names.
@@ -86,6 +87,9 @@ absl::Status JudgeMachine(const ElfFile& elf) {
 }
 
 absl::Status JudgeLoader(const ElfFile& elf) {
+  if (elf.interpreter.empty() && !elf.needed.empty()) {
+    return Refuse("it is a shared library, which is no program");
+  }
   if (elf.interpreter.empty()) {
     return Refuse(
         elf.is_go
@@ -152,7 +156,7 @@ absl::Status JudgeElf(const ElfFile& elf) {
 
 absl::Status JudgeDependencies(const ElfFile& elf, absl::string_view library) {
   const std::string via =
-      library.empty() ? "" : absl::StrCat(" through ", library);
+      library.empty() ? "" : absl::StrCat(", through ", BaseName(library), ",");
   for (const std::string& needed : elf.needed) {
     const absl::string_view name = BaseName(needed);
     if (StartsWithAny(name, kAllocatorLibraries)) {
