@@ -30,7 +30,7 @@ class Bazel:
     def _command(self, verb, *arguments):
         progress = [] if sys.stderr.isatty() else ["--show_progress_rate_limit=15"]
         cache = [f"--disk_cache={self._cache_dir / 'bazel'}"]
-        if verb in ("query", "info", "shutdown"):
+        if verb in ("query", "shutdown"):
             progress, cache = [], []
         return ["bazel", *self._startup, verb, *progress, *cache, *arguments]
 

@@ -150,7 +150,7 @@ def main(arguments):
     if options.lint:
         import lint
 
-        return finish(lint.run_all(ROOT, runner, options.targets))
+        return finish(lint.run_all(runner, options.targets))
     return run_suite(options, runner, cache)
 
 
