@@ -1,8 +1,9 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Feeds the ELF reader any bytes. Built with clang:
-//   bazel run --config=clang //allocator/launch:elf_fuzz
+// Feeds the ELF reader any bytes, better with small programs to start from:
+//   bazel run --config=clang --copt=-fsanitize=fuzzer-no-link,address \
+//       //allocator/launch:elf_fuzz -- -max_len=65536 DIRECTORY
 
 #include <cstddef>
 #include <cstdint>
