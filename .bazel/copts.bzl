@@ -32,6 +32,7 @@ BULKHEAD_C_COPTS = _C_WARNINGS + ["-std=gnu11", "-fvisibility=hidden"]
 # What runs beneath malloc: no exceptions, no RTTI, no guards of statics, and
 # frame pointers, so that a report can walk the stack without allocating.
 BULKHEAD_CORE_COPTS = BULKHEAD_COPTS + [
+    "-std=c++20",
     "-fno-exceptions",
     "-fno-rtti",
     "-fno-threadsafe-statics",

@@ -12,8 +12,9 @@ that tests/vm loads, with `modules.txt` listing those that are not part of the
 kernel, each after those it depends on.
 """
 
-# Frames travel over virtio-serial; packages come as a squashfs under an overlay.
-_MODULES = ["virtio_pci", "virtio_console", "squashfs", "overlay"]
+# Frames travel over virtio-serial, files over virtio-blk; packages are a squashfs
+# under an overlay.
+_MODULES = ["virtio_pci", "virtio_blk", "virtio_console", "squashfs", "overlay"]
 
 _FETCH = """
 set -eu

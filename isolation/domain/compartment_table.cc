@@ -3,21 +3,9 @@
 
 #include "isolation/domain/compartment_table.h"
 
-namespace {
-
-constexpr bulkhead::CompartmentRow RootRow() {
-  bulkhead::CompartmentRow row;
-  row.state = BH_STATE_LIVE;
-  row.name[0] = 'r';
-  row.name[1] = row.name[2] = 'o';
-  row.name[3] = 't';
-  return row;
-}
-
-}  // namespace
-
 constinit bulkhead::CompartmentRow
-    bulkhead_compartments[BH_MAX_COMPARTMENTS] = {RootRow()};
+    bulkhead_compartments[BH_MAX_COMPARTMENTS] = {
+        {.state = BH_STATE_LIVE, .name = "root"}};
 constinit bulkhead::EntryRow bulkhead_entries[BH_MAX_ENTRIES] = {};
 
 namespace bulkhead {

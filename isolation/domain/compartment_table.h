@@ -30,7 +30,7 @@ inline constexpr size_t kNameBytes = 32;
 
 // Adjoining cages that a heap fills from their lower end.
 struct HeapRun {
-  PageRange cages;
+  PageRange cages = {};
   size_t committed = 0;  // bytes handed to the heap, from cages.begin on
 };
 
@@ -54,15 +54,15 @@ struct alignas(512) CompartmentRow {
   HardwareKey key = kUntagged;
   uint32_t scopes_inside = 0;  // threads in bh_with_scope(), all threads
   uint32_t threads_inside = 0;  // without keys: gates and scopes, all threads
-  Traits traits;
+  Traits traits = {};
   char name[kNameBytes] = {};
   const bh_gate* gates = nullptr;  // entry i of the row was declared at gates[i]
 
   // Guarded by heap_lock.
-  Lock heap_lock;
-  PageRange stack_cages;
+  Lock heap_lock = {};
+  PageRange stack_cages = {};
   size_t stacks_made = 0;
-  HeapRun runs[kMostRuns];
+  HeapRun runs[kMostRuns] = {};
 };
 static_assert(sizeof(CompartmentRow) == 1 << BH_ROW_SHIFT);
 static_assert(offsetof(CompartmentRow, open_mask) == BH_ROW_OPEN_MASK);

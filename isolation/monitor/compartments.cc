@@ -178,7 +178,7 @@ bool SomeoneInside(CompartmentRow& row) {
 
 }  // namespace
 
-constinit void (*on_first_compartment)() = nullptr;
+constinit FirstCompartmentHook on_first_compartment = nullptr;
 
 bh_status CreateCompartment(const char* name, const bh_options& options,
                             const bh_gate* gates, const bh_gate* gates_end,

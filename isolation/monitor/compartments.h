@@ -27,7 +27,8 @@ bh_status PrepareThread(ThreadRecord& record, CompartmentRow& row);
 void AwaitCompartments();
 
 // Called once, when the first compartment is about to exist.
-extern void (*on_first_compartment)();
+using FirstCompartmentHook = void (*)();
+extern FirstCompartmentHook on_first_compartment;
 
 // Held around fork().
 void LockCompartments();

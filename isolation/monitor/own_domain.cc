@@ -22,7 +22,7 @@ OwnDomain::OwnDomain(ThreadRecord& record) : record_(record) {
     ok_ = false;
     return;
   }
-  const CompartmentId current = OwnerOfOpenKey(pkru, record);
+  const CompartmentId current = DomainOf(pkru, record);
   const uint32_t index = Index(current);
   record.frames[record.depth++] = {record.pkru, record.current,
                                    record.stacks[index]};

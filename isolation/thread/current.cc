@@ -7,16 +7,27 @@
 
 namespace bulkhead {
 
-CompartmentId OwnerOfOpenKey(Pkru pkru, const ThreadRecord& record) {
-  const Pkru owned{bulkhead_owned_pkru};
+bool FindDomain(Pkru pkru, const ThreadRecord& record, CompartmentId& id) {
+  const Pkru owned_bits = pkru & Pkru{bulkhead_owned_pkru};
+  if (owned_bits == record.pkru) {
+    id = record.current;
+    return true;
+  }
   for (const CompartmentRow& row : bulkhead_compartments) {
     if (row.key == kUntagged || row.state == BH_STATE_FREE) continue;
-    if ((pkru & owned) == (record.pkru & Pkru{row.open_mask})) {
-      return IdOf(row);
+    if (owned_bits == (record.pkru & Pkru{row.open_mask})) {
+      id = IdOf(row);
+      return true;
     }
   }
+  return false;
+}
+
+CompartmentId DomainOf(Pkru pkru, const ThreadRecord& record) {
+  CompartmentId id;
+  if (FindDomain(pkru, record, id)) return id;
   DieExpected("PKRU is of no known domain", Bits(record.pkru),
-              Bits(pkru & owned));
+              bulkhead_owned_pkru & Bits(pkru));
 }
 
 bool MayWrite(const ThreadRecord& record, CompartmentId owner) {

@@ -12,9 +12,13 @@
 
 namespace bulkhead {
 
-// PKRU opens more than the record's domain: the owner of the one key more.
-// Dies when there is none, or more than one: an unknown domain.
-CompartmentId OwnerOfOpenKey(Pkru pkru, const ThreadRecord& record);
+// The compartment in whose domain a thread with this PKRU and record runs: the
+// record's, or the owner of the one key that PKRU opens beyond it. False when
+// the value is of no known domain.
+bool FindDomain(Pkru pkru, const ThreadRecord& record, CompartmentId& id);
+
+// As above. Dies when the domain is unknown.
+CompartmentId DomainOf(Pkru pkru, const ThreadRecord& record);
 
 // The compartment in whose domain the thread of `record`, the caller, runs.
 inline CompartmentId CurrentCompartment(const ThreadRecord& record) {
@@ -23,7 +27,7 @@ inline CompartmentId CurrentCompartment(const ThreadRecord& record) {
   if (__builtin_expect((pkru & Pkru{bulkhead_owned_pkru}) == record.pkru, true)) {
     return record.current;
   }
-  return OwnerOfOpenKey(pkru, record);
+  return DomainOf(pkru, record);
 }
 
 // Whether the domain in which the thread of `record`, the caller, runs may write

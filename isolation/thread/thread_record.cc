@@ -52,7 +52,7 @@ ThreadRecord* Make() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
 
 }  // namespace
 
-constinit void (*initialise_backend_state)(void* state) = nullptr;
+constinit StateInitialiser initialise_backend_state = nullptr;
 
 ThreadRecord* AttachThread() {
   const uintptr_t fs_base = ThreadControlBlock();

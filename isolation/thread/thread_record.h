@@ -93,7 +93,8 @@ inline ThreadRecord* CurrentRecord() {
 
 // How fresh records' allocator state is set up; set by the allocator before the
 // first record is made.
-extern void (*initialise_backend_state)(void* state);
+using StateInitialiser = void (*)(void* state);
+extern StateInitialiser initialise_backend_state;
 
 // The first of all records; the rest through `next`. Records are never freed.
 ThreadRecord* FirstRecord();

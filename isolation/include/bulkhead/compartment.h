@@ -133,8 +133,14 @@ class Compartment {
 
   // Creates a compartment with the gates that this program or shared object
   // declares under `name`. Errors are those of bh_create().
-  static absl::StatusOr<Compartment> Create(const std::string& name,
-                                            const Options& options = Options());
+  // Inline and hidden, so that these are the caller's own gates.
+  __attribute__((visibility("hidden"))) static absl::StatusOr<Compartment> Create(const std::string& name,
+                                            const Options& options = Options()) {
+    bh_compartment created;
+    const bh_status status = bh_create(name.c_str(), &options, &created);
+    if (status != BH_OK) return ToStatus(status, name);
+    return Compartment(created);
+  }
 
   // The live compartment of that name, or NotFound.
   static absl::StatusOr<Compartment> Find(const std::string& name);

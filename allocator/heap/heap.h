@@ -1,0 +1,70 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Heaps: one jemalloc arena for each compartment, and the rules that tell which
+// one a call means. A block is allocated in the heap of the compartment that
+// runs; it is freed, resized and measured in the heap that its address says.
+//
+// Thread safety: all functions, from any thread. Not signal-safe.
+
+#ifndef BULKHEAD_ALLOCATOR_HEAP_HEAP_H_
+#define BULKHEAD_ALLOCATOR_HEAP_HEAP_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "isolation/base/ids.h"
+#include "isolation/thread/thread_record.h"
+
+namespace bulkhead {
+
+// Starts Bulkhead in this process. Any entry of the malloc family may be the
+// first; only the first thread runs it.
+void StartHeap();
+
+// Set once StartHeap() is done.
+extern bool heap_started;
+
+// The calling thread's record; starts everything on the first call.
+inline ThreadRecord& EnterHeap() {
+  if (__builtin_expect(!heap_started, false)) StartHeap();
+  return *CurrentRecord();
+}
+
+enum class Fill { kNone, kZero };
+
+// nullptr: no memory, or a size above PTRDIFF_MAX; errno is not set.
+// REQUIRES: alignment is a power of two; with kZero, `id` is the current
+// compartment.
+void* Allocate(ThreadRecord& record, CompartmentId id, size_t size,
+               size_t alignment, Fill fill);
+
+// Frees a block; nullptr is allowed. Anything but the start of a block in use,
+// in a heap that the caller may write to, ends the process with a report.
+// `caller` is the return address that the report names. errno is kept.
+void Free(void* pointer, const void* caller);
+
+// As realloc() for a pointer and a size that are not 0: the block keeps its
+// owner. nullptr: no memory, and the block is as it was.
+void* Resize(void* pointer, size_t size, const void* caller);
+
+// The bytes that may be used at `pointer`, the start of a block.
+size_t UsableSize(const void* pointer, const void* caller);
+
+// Gives unused pages of every heap back to the kernel.
+void PurgeHeaps();
+
+// What a heap holds, for malloc_info() and its kin.
+struct HeapUse {
+  uint64_t allocations = 0;  // blocks handed out since the start
+  uint64_t frees = 0;
+  size_t in_use_bytes = 0;   // of blocks in use, as rounded to size classes
+  size_t active_bytes = 0;   // of pages with such blocks
+  size_t mapped_bytes = 0;   // of pages obtained
+  size_t metadata_bytes = 0;
+};
+HeapUse MeasureHeap(CompartmentId id);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ALLOCATOR_HEAP_HEAP_H_

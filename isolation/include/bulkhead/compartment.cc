@@ -1,0 +1,40 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bulkhead/compartment.h"
+
+namespace bulkhead {
+namespace {
+
+absl::StatusCode CodeOf(bh_status status) {
+  switch (status) {
+#define BH_STATUS(name, code, text) \
+  case name:                        \
+    return absl::StatusCode::code;
+#include "bulkhead/status.inc"
+#undef BH_STATUS
+  }
+  return absl::StatusCode::kUnknown;
+}
+
+}  // namespace
+
+absl::Status ToStatus(bh_status status, absl::string_view what) {
+  if (status == BH_OK) return absl::OkStatus();
+  return absl::Status(CodeOf(status),
+                      absl::StrCat(what, ": ", bh_status_text(status)));
+}
+
+absl::StatusOr<Compartment> Compartment::Find(const std::string& name) {
+  bh_compartment found;
+  const bh_status status = bh_find(name.c_str(), &found);
+  if (status != BH_OK) return ToStatus(status, name);
+  return Compartment(found);
+}
+
+absl::string_view Compartment::name() const {
+  const char* name = bh_name(handle_);
+  return name != nullptr ? name : "(destroyed)";
+}
+
+}  // namespace bulkhead

@@ -1,0 +1,154 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "isolation/violation/report.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unwind.h>
+
+#include "absl/debugging/symbolize.h"
+#include "isolation/base/raw_log.h"
+#include "isolation/domain/compartment_table.h"
+#include "isolation/domain/reservation.h"
+#include "isolation/sys/syscalls.h"
+#include "isolation/violation/modules.h"
+
+namespace bulkhead {
+namespace {
+
+struct KindText {
+  const char* name;
+  const char* text;
+};
+
+constexpr KindText kKinds[] = {
+#define BH_KIND(enumerator, name, text) {name, text},
+#include "isolation/violation/kinds.inc"
+#undef BH_KIND
+};
+
+constexpr int kMostFramesShown = 32;
+
+constinit int reporting_tid = 0;
+
+// Lets one thread through. A fault within its own report ends the process.
+void BecomeReporter() {
+  const int own = sys::GetTid();
+  int seen = 0;
+  if (__atomic_compare_exchange_n(&reporting_tid, &seen, own, false,
+                                  __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    return;
+  }
+  if (seen == own) {
+    RawLine line;
+    line.Text("==").Decimal(sys::GetPid());
+    line.Text("==ERROR: Bulkhead: a fault while reporting a violation\n");
+    line.WriteTo(STDERR_FILENO);
+    for (;;) sys::Call(SYS_exit_group, 134);
+  }
+  for (;;) sys::Call(SYS_pause);
+}
+
+void AppendOwner(RawLine& line, uintptr_t address) {
+  CompartmentId owner;
+  if (!FindOwner(address, owner)) {
+    line.Text(reservation.Contains(address) ? "Bulkhead, or nobody yet"
+                                            : "no heap of Bulkhead's");
+    return;
+  }
+  const CompartmentRow& row = RowOf(owner);
+  if (owner == kRoot) {
+    line.Text("the root's heap");
+    return;
+  }
+  line.Text("compartment '").Text(row.name).Text("'");
+  if (row.key != kUntagged) {
+    line.Text(" (key ").Decimal(Number(row.key)).Text(")");
+  }
+  const bool stack = address - row.stack_cages.begin < row.stack_cages.bytes;
+  line.Text(stack ? ", a stack" : ", its heap");
+}
+
+// Symbolises `address` into `name`; false: no symbol.
+bool NameOf(void* address, char* name, int size) {
+  return absl::Symbolize(address, name, size);
+}
+
+void WriteFrame(int number, void* address) {
+  char name[256];
+  RawLine line;
+  line.Text("    #").Decimal(number).Text(" ");
+  line.Hex(reinterpret_cast<uintptr_t>(address));
+  if (NameOf(address, name, sizeof(name))) line.Text(" in ").Text(name);
+  AppendModule(line, reinterpret_cast<uintptr_t>(address));
+  line.Text("\n").WriteTo(STDERR_FILENO);
+}
+
+// Collects return addresses from the place of the violation outwards.
+struct Walk {
+  uintptr_t program_counter = 0;
+  bool reached = false;
+  int count = 0;
+  void* frames[kMostFramesShown] = {};
+
+  void Add(uintptr_t address) {
+    if (count < kMostFramesShown) {
+      frames[count++] = reinterpret_cast<void*>(address);
+    }
+  }
+};
+
+_Unwind_Reason_Code AddFrame(_Unwind_Context* context, void* argument) {
+  auto& walk = *static_cast<Walk*>(argument);
+  const uintptr_t address = _Unwind_GetIP(context);
+  if (walk.reached) {
+    walk.Add(address - 1);
+  } else if (address == walk.program_counter) {
+    walk.reached = true;
+  }
+  return walk.count < kMostFramesShown ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+void WriteSummary(const KindText& kind, uintptr_t address, void* place) {
+  RawLine line;
+  line.Text("SUMMARY: Bulkhead: ").Text(kind.name);
+  CompartmentId owner;
+  if (FindOwner(address, owner) && owner != kRoot) {
+    line.Text(" of '").Text(RowOf(owner).name).Text("'");
+  }
+  char name[256];
+  if (place != nullptr && NameOf(place, name, sizeof(name))) {
+    line.Text(" in ").Text(name);
+  } else if (place != nullptr) {
+    AppendModule(line, reinterpret_cast<uintptr_t>(place));
+  }
+  line.Text("\n").WriteTo(STDERR_FILENO);
+}
+
+}  // namespace
+
+void ReportViolation(ViolationKind kind, const ViolationPlace& place) {
+  BecomeReporter();
+  const KindText& text = kKinds[static_cast<int>(kind)];
+  {
+    RawLine line;
+    line.Text("==").Decimal(sys::GetPid()).Text("==ERROR: Bulkhead: ");
+    line.Text(text.name).Text(" on address ").Hex(place.address);
+    line.Text("\n  ").Text(text.text);
+    line.Text("\n  address belongs to: ");
+    AppendOwner(line, place.address);
+    line.Text("\n  current domain: ").Text(RowOf(place.domain).name);
+    line.Text("\n  thread: ").Decimal(sys::GetTid()).Text("\n");
+    line.WriteTo(STDERR_FILENO);
+  }
+  Walk walk;
+  walk.program_counter = place.program_counter;
+  walk.Add(place.program_counter);
+  if (place.stack_readable) _Unwind_Backtrace(AddFrame, &walk);
+  for (int i = 0; i < walk.count; ++i) WriteFrame(i, walk.frames[i]);
+  WriteSummary(text, place.address, walk.frames[0]);
+  abort();
+}
+
+}  // namespace bulkhead

@@ -1,0 +1,48 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Reports: what is written when a thread does what its domain does not allow.
+//
+//   ==4711==ERROR: Bulkhead: compartment-read on address 0x7e0012345678
+//     memory of a compartment was read from a domain that may not
+//     address belongs to: compartment 'keys' (key 9), its heap
+//     current domain: root
+//     thread: 4713
+//     #0 0x55d0c0 in main (/usr/bin/server+0x55c0)
+//   SUMMARY: Bulkhead: compartment-read of 'keys' in main
+//
+// The process ends by abort().
+
+#ifndef BULKHEAD_ISOLATION_VIOLATION_REPORT_H_
+#define BULKHEAD_ISOLATION_VIOLATION_REPORT_H_
+
+#include <cstdint>
+
+#include "isolation/base/ids.h"
+
+namespace bulkhead {
+
+enum class ViolationKind {
+#define BH_KIND(enumerator, name, text) enumerator,
+#include "isolation/violation/kinds.inc"
+#undef BH_KIND
+};
+
+// Where a violation happened.
+struct ViolationPlace {
+  uintptr_t address = 0;          // what was touched or freed
+  uintptr_t program_counter = 0;  // of the access, or a return address of free()
+  CompartmentId domain = kRoot;   // in whose domain the thread ran
+  // Whether the stack below the program counter may be read from here.
+  bool stack_readable = true;
+};
+
+// Writes the report and aborts. One report at a time: a second thread that has
+// one to make waits for the process to end.
+// Allocates nothing. Signal-safe. Runs in: any domain whose stack is accessible.
+[[noreturn]] void ReportViolation(ViolationKind kind,
+                                  const ViolationPlace& place);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ISOLATION_VIOLATION_REPORT_H_
