@@ -215,7 +215,7 @@ std::string CollectFromChild(const std::function<void()>& leave, int* status) {
     close(ends[0]);
     g_pipe = ends[1];
     // The parent's test program must not report from here as well.
-    freopen("/dev/null", "w", stdout);
+    if (freopen("/dev/null", "w", stdout) == nullptr) return 1;
     leave();
     return 1;
   });

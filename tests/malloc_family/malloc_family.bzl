@@ -42,6 +42,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         copts = MALLOC_TEST_COPTS,
         deps = deps,
         alwayslink = 1,
+        linkstatic = 1,
     )
     native.cc_library(
         name = name + "_bulkhead_cases",
@@ -50,6 +51,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         copts = MALLOC_TEST_COPTS,
         deps = deps,
         alwayslink = 1,
+        linkstatic = 1,
     )
     native.cc_test(
         name = name + "_linked",
@@ -57,6 +59,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         timeout = "long",
         args = ["--allocator=linked"],
         linkopts = _LINKED_LINKOPTS,
+        linkstatic = 1,
         malloc = "//:malloc",
         deps = [
             ":main",
@@ -73,6 +76,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
             "--preload=$(rootpath %s)" % _LIBRARY,
         ],
         data = [_LIBRARY],
+        linkstatic = 1,
         deps = [
             ":main",
             name + "_bulkhead_cases",
@@ -83,6 +87,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         name = name + "_glibc",
         size = "medium",
         args = ["--allocator=glibc"],
+        linkstatic = 1,
         tags = ["no-vm"],
         deps = [
             ":main",
@@ -106,6 +111,7 @@ def malloc_child_test(name, srcs, child, child_srcs):
         copts = MALLOC_TEST_COPTS,
         linkopts = ["-lpthread"],
         alwayslink = 1,
+        linkstatic = 1,
     )
     native.cc_binary(
         name = child,
@@ -134,6 +140,7 @@ def malloc_child_test(name, srcs, child, child_srcs):
             ":%s_linked" % child,
             _LIBRARY,
         ],
+        linkstatic = 1,
         deps = [
             "//tests/malloc_family:child_main",
             "//tests/malloc_family:child_process",
