@@ -1,0 +1,72 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fingerprints of those lines of a PEM file that spell private numbers, so that
+// a scan can look for the text without holding it.
+
+#ifndef DOCS_EXAMPLES_VAULT_KEYS_PEM_LINES_H_
+#define DOCS_EXAMPLES_VAULT_KEYS_PEM_LINES_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bulkhead::vault_keys {
+
+// RFC 7468: every line but the last has 64 characters.
+inline constexpr size_t kPemLineChars = 64;
+
+struct LineFingerprint {
+  uint64_t rolling = 0;     // can be moved along by one character
+  uint64_t confirming = 0;  // computed only where `rolling` agrees
+};
+
+struct PemLines {
+  static constexpr size_t kMost = 64;  // RSA-4096 has 51
+
+  size_t count = 0;
+  LineFingerprint lines[kMost];
+};
+
+// True for the characters of base64, without '='.
+bool IsBase64(uint8_t character);
+
+// The hash of kPemLineChars characters that LineRoller computes step by step.
+class LineRoller {
+ public:
+  void Clear() {
+    hash_ = 0;
+    length_ = 0;
+  }
+
+  // Takes the next character of a run. `leaving` is the one kPemLineChars
+  // before it, and is used only when the run is that long. Returns whether
+  // hash() now is that of a whole line.
+  bool Add(uint8_t entering, uint8_t leaving);
+
+  uint64_t hash() const { return hash_; }
+
+ private:
+  uint64_t hash_ = 0;
+  size_t length_ = 0;
+};
+
+LineFingerprint FingerprintOf(const char* line);
+
+// Whether the kPemLineChars characters at `line`, whose rolling hash is
+// `rolling`, are one of `lines`.
+bool Contains(const PemLines& lines, uint64_t rolling, const char* line);
+
+// Reads the first private key of a PEM text and fingerprints its full lines
+// from the private exponent on. PKCS#8 and the older RSA form are understood,
+// encrypted ones not. Returns nullptr, or what is wrong with the text.
+// It works on copies of the private lines: run it where those do no harm.
+const char* FingerprintPrivateLines(const char* pem, size_t size,
+                                    PemLines* lines);
+
+// Does so for a file in a child process, so that nothing of the text comes into
+// this one. Returns nullptr, or what went wrong.
+const char* FingerprintInChild(const char* path, PemLines* lines);
+
+}  // namespace bulkhead::vault_keys
+
+#endif  // DOCS_EXAMPLES_VAULT_KEYS_PEM_LINES_H_

@@ -1,0 +1,83 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an application does with a private key: loads it from a PEM file, signs,
+// and lets go of it. Plain OpenSSL 3, the same code with a vault and without.
+
+#ifndef DOCS_EXAMPLES_VAULT_KEYS_SIGNER_H_
+#define DOCS_EXAMPLES_VAULT_KEYS_SIGNER_H_
+
+#include <openssl/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "docs/examples/vault_keys/public_key.h"
+
+namespace bulkhead::vault_keys {
+
+enum class SignerStatus : int32_t {
+  kOk,
+  kNoFile,
+  kNoKey,
+  kEncrypted,
+  kNotRsa,
+  kWrongSize,
+  kMorePrimes,
+  kNotLoaded,
+  kRefused,
+  kLibrary,
+};
+
+// Says what the status means and what to do. Lives for ever.
+const char* TextOf(SignerStatus status);
+
+// Whose OSSL_LIB_CTX a Signer works in.
+enum class LibraryContext : int32_t {
+  kOwn,     // one that the Signer makes and frees
+  kShared,  // the process's default one
+};
+
+// Thread safety: one thread at a time. Every function leaves OpenSSL's error
+// queue empty: its entries are allocated where they arise, which is no place
+// for others to free them from.
+class Signer {
+ public:
+  explicit Signer(LibraryContext context);
+  ~Signer();
+  Signer(const Signer&) = delete;
+  Signer& operator=(const Signer&) = delete;
+
+  // Replaces the key, if any, by that of the file, and writes its public half.
+  SignerStatus Load(const char* path, PublicKeyDer* public_key);
+  SignerStatus LoadFrom(BIO* pem, PublicKeyDer* public_key);
+
+  // Signs with RSA (PKCS #1 v1.5) and SHA-256. *size is the capacity of
+  // `signature` before, and the signature's size after.
+  SignerStatus Sign(const uint8_t* message, size_t message_size,
+                    uint8_t* signature, size_t* size);
+
+  void Free();
+
+  // Frees what OpenSSL keeps for the calling thread. Where threads come and go
+  // between inside and outside of a vault, each does this before it leaves for
+  // good, and outside before it enters for the first time (see WarmUp).
+  static void EndThread();
+
+ private:
+  SignerStatus Check() const;
+
+  OSSL_LIB_CTX* context_ = nullptr;
+  EVP_PKEY* key_ = nullptr;
+};
+
+// Has OpenSSL allocate, here, what it otherwise allocates at the first use of
+// each thing and then keeps for the whole process: method stores, name maps,
+// error strings, locks, this thread's error and random state. A throw-away key
+// is made, written as PEM, loaded, used to sign and verify, and freed.
+// Returns false when OpenSSL fails at any of it.
+bool WarmUp();
+
+}  // namespace bulkhead::vault_keys
+
+#endif  // DOCS_EXAMPLES_VAULT_KEYS_SIGNER_H_
