@@ -6,7 +6,6 @@
 _WARNINGS = [
     "-Wall",
     "-Wextra",
-    "-Wpedantic",
     "-Werror",
     "-Wcast-qual",
     "-Wformat=2",

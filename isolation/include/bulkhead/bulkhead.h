@@ -33,6 +33,13 @@ extern "C" {
 
 #define BULKHEAD_API __attribute__((visibility("default")))
 
+/* Says to the compiler that a pointer argument is not followed. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define BULKHEAD_NOT_FOLLOWED(argument) __attribute__((access(none, argument)))
+#else
+#define BULKHEAD_NOT_FOLLOWED(argument)
+#endif
+
 /* What can go wrong; the list with its texts is status.inc. */
 typedef enum bh_status {
 #define BH_STATUS(name, code, text) name,
@@ -171,14 +178,15 @@ BULKHEAD_API bh_compartment bh_current(void);
 
 /* The compartment whose cage holds `pointer`; the root's handle for anything
  * else. Async-signal-safe. */
-BULKHEAD_API bh_compartment bh_owner(const void* pointer);
+BULKHEAD_API bh_compartment bh_owner(const void* pointer)
+    BULKHEAD_NOT_FOLLOWED(1);
 
 /* 1 if no byte of [pointer, pointer + size) lies in `compartment`, else 0 (also
  * when the range wraps around). An entry that reads or writes through a pointer
  * of its caller checks it with this first; or the caller makes it a deputy
  * against its own heap. Async-signal-safe. */
 BULKHEAD_API int bh_is_outside(bh_compartment compartment, const void* pointer,
-                               size_t size);
+                               size_t size) BULKHEAD_NOT_FOLLOWED(2);
 
 /* The name of a live compartment, "root", or NULL for one that was destroyed.
  * The text lives as long as the compartment. Async-signal-safe. */
