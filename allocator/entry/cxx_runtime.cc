@@ -1,17 +1,26 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// C++ exceptions pass through libbulkhead.so (a new-handler's, std::bad_alloc),
-// but it links no C++ library: a program in C would have to load it at every
-// start. Frames of the shared object name this function as their personality
-// routine; it hands over to that of the program's own C++ library. Where there
-// is none, there are no exceptions.
+// What the parts of libbulkhead.so want of a C++ library. It links none: a
+// program in C would have to load it at every start.
 
 #include <dlfcn.h>
+#include <unistd.h>
 #include <unwind.h>
 
 #include "isolation/base/raw_log.h"
 
+// std::thread::hardware_concurrency(), which abseil's locks ask for.
+extern "C" unsigned bulkhead_hardware_concurrency() __asm__(
+    "_ZNSt6thread20hardware_concurrencyEv");
+extern "C" unsigned bulkhead_hardware_concurrency() {
+  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  return processors > 0 ? static_cast<unsigned>(processors) : 0;
+}
+
+// Exceptions pass through the shared object (a new-handler's, std::bad_alloc).
+// Its frames name this personality routine, which hands over to that of the
+// program's own C++ library; where there is none, there are no exceptions.
 extern "C" _Unwind_Reason_Code __gxx_personality_v0(
     int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
     _Unwind_Exception* exception, _Unwind_Context* context);
