@@ -1,13 +1,17 @@
 # Copyright 2026 The Bulkhead Authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""A file tree for the guest, written as a newc cpio archive.
+"""A file tree for the guest, in the form that init unpacks.
 
-The kernel unpacks such an archive into its first file system. It is left
-uncompressed: the emulated processor decompresses more slowly than it copies.
+Each entry is a kind, a path and a mode, all NUL-terminated text, and then for a
+"file" its size as text and its content, for a "symlink" what it says, for a
+"link" (to a file that came before, since one file of the host may have many
+names in a tree of runfiles) that file's path, for a "directory" nothing. The
+kind "end" ends the tree.
 """
 
 import os
+import shutil
 import stat
 
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -21,11 +25,11 @@ def guest_path(path):
     return path
 
 
-class Image:
+class Tree:
     """Collects entries under guest paths; the first entry at a path stays."""
 
-    def __init__(self, prefix=""):
-        self._prefix = prefix
+    def __init__(self):
+        # Parents come before what they hold, and dictionaries keep that order.
         self._entries = {}
 
     def add_directory(self, path, mode=0o755):
@@ -33,19 +37,19 @@ class Image:
         if path in ("/", "") or path in self._entries:
             return
         self.add_directory(os.path.dirname(path))
-        self._entries[path] = (stat.S_IFDIR | mode, None, None)
+        self._entries[path] = ("directory", mode, None)
 
     def add_bytes(self, path, data, mode=0o644):
-        self._add(path, stat.S_IFREG | mode, data, None)
+        self._add(path, "bytes", mode, data)
 
     def add_link(self, path, target):
-        self._add(path, stat.S_IFLNK | 0o777, os.fsencode(target), None)
+        self._add(path, "symlink", 0o777, target)
 
     def add_file(self, path, source=None):
         """The host's file `source` (default `path`), links followed."""
         source = os.path.realpath(source or path)
         mode = stat.S_IMODE(os.stat(source).st_mode)
-        self._add(path, stat.S_IFREG | mode, None, source)
+        self._add(path, "file", mode, source)
 
     def add_tree(self, path, skip=lambda path: False):
         """The host's file or directory `path`, links followed.
@@ -68,40 +72,43 @@ class Image:
                     self.add_file(file)
                     yield file
 
-    def _add(self, path, mode, data, source):
+    def _add(self, path, kind, mode, content):
         path = guest_path(os.path.normpath(path))
         if path not in self._entries:
             self.add_directory(os.path.dirname(path))
-            self._entries[path] = (mode, data, source)
+            self._entries[path] = (kind, mode, content)
 
-    def write(self, file):
-        """Writes the archive without its end mark: see write_end."""
-        first_path = {}
-        sources = [entry[2] for entry in self._entries.values() if entry[2]]
-        links = {source: sources.count(source) for source in set(sources)}
-        # Parents were added before what they hold, and dicts keep that order.
-        for inode, (path, entry) in enumerate(self._entries.items(), start=1):
-            mode, data, source = entry
-            count = 1
-            if source is not None:
-                count = links[source]
-                known = first_path.setdefault(source, inode)
-                if known == inode:
-                    with open(source, "rb") as content:
-                        data = content.read()
-                inode = known
-            _write_entry(file, self._prefix + path, mode, inode, count,
-                         data or b"")
+    def write(self, output):
+        first_names = {}
+        for path, (kind, mode, content) in self._entries.items():
+            if kind == "bytes":
+                _write_text(output, "file", path, mode, len(content))
+                output.write(content)
+            elif kind == "symlink":
+                _write_text(output, kind, path, mode, content)
+            elif kind == "file" and content in first_names:
+                _write_text(output, "link", path, mode, first_names[content])
+            elif kind == "file":
+                first_names[content] = path
+                _write_file(output, path, mode, content)
+            else:
+                _write_text(output, kind, path, mode)
+        _write_text(output, "end")
 
 
-def _write_entry(file, path, mode, inode, links, data):
-    name = os.fsencode(path.lstrip("/")) + b"\0"
-    fields = (inode, mode, 0, 0, links, 0, len(data), 0, 0, 0, 0, len(name), 0)
-    header = b"070701" + b"".join(b"%08x" % field for field in fields)
-    file.write(header + name + b"\0" * (-(len(header) + len(name)) % 4))
-    file.write(data)
-    file.write(b"\0" * (-len(data) % 4))
+def _write_text(output, *values):
+    for value in values:
+        output.write(os.fsencode(str(value)) + b"\0")
 
 
-def write_end(file):
-    _write_entry(file, "TRAILER!!!", 0, 0, 1, b"")
+def _write_file(output, path, mode, source):
+    with open(source, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
+            # Files of /proc and /sys have no size until they are read.
+            content = file.read()
+            _write_text(output, "file", path, mode, len(content))
+            output.write(content)
+            return
+        _write_text(output, "file", path, mode, size)
+        shutil.copyfileobj(file, output, 1 << 20)

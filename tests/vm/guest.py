@@ -1,22 +1,21 @@
 # Copyright 2026 The Bulkhead Authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the emulated machine starts from: kernel, file tree, configuration."""
+"""What a run gives the guest: settings, the program's files, packages."""
 
-import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import elf
-import image
+import files
 import machine
 import packages
 
-_WORKSPACE = "bulkhead"
 _BUSYBOX = "/usr/bin/busybox"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSED_ON = re.compile(
@@ -39,8 +38,7 @@ class GuestError(Exception):
     """Something that the user can put right; the text says how."""
 
 
-@functools.lru_cache(maxsize=None)
-def _runfile(path):
+def runfile(path):
     """The runner's own runfile, wherever it was started from."""
     start = os.path.abspath(sys.argv[0])
     roots = [os.environ.get("TEST_SRCDIR"), os.environ.get("RUNFILES_DIR"),
@@ -52,19 +50,6 @@ def _runfile(path):
             return found
     raise GuestError(f"{path} is not among the runner's files; "
                      "run 'bazel build //tests/vm:run' and use what it made")
-
-
-class Kernel:
-    """An unpacked kernel: the paths of `image` and `modules`, `version`."""
-
-    def __init__(self, repository):
-        self.image = _runfile(f"{repository}/vmlinuz")
-        directory = os.path.dirname(self.image)
-        with open(f"{directory}/version.txt", encoding="utf-8") as file:
-            self.version = file.read().strip()
-        with open(f"{directory}/modules.txt", encoding="utf-8") as file:
-            self.modules = [f"{directory}/modules/{name}"
-                            for name in file.read().split()]
 
 
 def _program(name):
@@ -132,39 +117,44 @@ def cache_directory():
 
 
 class Guest:
-    """All that one run needs, as a context.
+    """The disks of one run, as a context.
 
-    `initrd` is a descriptor of the first file system, `disk` the path of the
-    packages or None.
+    `disks` are descriptors of the program's and of the packages' disk, and
+    `packages` the path of the second's file or None.
     """
 
-    def __init__(self, kernel, command, options):
-        self._kernel = kernel
+    def __init__(self, command, options, cache):
         self._options = options
-        self._program = _program(command[0])
         self._command = command
+        self._cache = cache
+        self._program = _program(command[0])
         self._packages = set(filter(None, options.packages.split(",")))
         self._executables = []
-        self._tree = image.Image(prefix="/.vm/root")
+        self._tree = files.Tree()
         self._environment = _environment(options)
-        self.disk = None
-        self.initrd = None
+        self.packages = None
+        self.disks = []
 
     def __enter__(self):
         self._collect()
         self._find_interpreter()
         if self._packages:
-            self.disk = packages.squashfs(self._packages, cache_directory())
+            self.packages = packages.squashfs(self._packages, self._cache)
         self._complete()
-        self.initrd = os.memfd_create("initrd", 0)
-        with open(self.initrd, "wb", closefd=False) as file:
-            self._boot_files().write(file)
+        self.disks = [machine.empty_disk("program"), self._packages_disk()]
+        with open(self.disks[0], "wb", closefd=False) as file:
+            file.write(self._settings())
             self._tree.write(file)
-            image.write_end(file)
         return self
 
     def __exit__(self, *unused):
-        os.close(self.initrd)
+        for disk in self.disks:
+            os.close(disk)
+
+    def _packages_disk(self):
+        if not self.packages:
+            return machine.empty_disk("packages")
+        return os.open(self.packages, os.O_RDONLY)
 
     def _collect(self):
         """The program's own files."""
@@ -232,26 +222,16 @@ class Guest:
         for path in applets.stdout.split():
             self._tree.add_link(f"/{path}", "/usr/bin/busybox")
 
-    def _boot_files(self):
-        tree = image.Image()
-        tree.add_directory("/.vm/root")
-        tree.add_file("/.vm/init", _runfile(f"{_WORKSPACE}/tests/vm/init"))
-        modules = []
-        for path in self._kernel.modules:
-            modules.append(f"/.vm/modules/{os.path.basename(path)}")
-            tree.add_file(modules[-1], path)
-        tree.add_bytes("/.vm/config", self._configuration(modules))
-        return tree
-
-    def _configuration(self, modules):
+    def _settings(self):
         streams = [os.fstat(descriptor) for descriptor in (1, 2)]
-        settings = [("port", machine.PORT), ("cwd", os.getcwd())]
-        if os.path.samestat(*streams):
-            settings.append(("merge", "yes"))
-        if self.disk:
-            settings.append(("base", machine.DISK))
-        settings += [("module", path) for path in modules]
-        settings.append(("program", self._program))
+        settings = [
+            ("time", int(time.time())),
+            ("entropy", os.urandom(32).hex()),
+            ("packages", "yes" if self.packages else "no"),
+            ("merge", "yes" if os.path.samestat(*streams) else "no"),
+            ("cwd", os.getcwd()),
+            ("program", self._program),
+        ]
         settings += [("arg", value) for value in self._command]
         settings += [("env", f"{name}={value}")
                      for name, value in self._environment.items()]
@@ -261,7 +241,7 @@ class Guest:
                      for name, value in self._environment.items()
                      if _BACK.match(name) and value.startswith("/")]
         return b"".join(os.fsencode(f"{name}={value}") + b"\0"
-                        for name, value in settings)
+                        for name, value in settings) + b"\0"
 
 
 def _is_kernel(path):

@@ -1,21 +1,26 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The first process of the emulated machine. It builds the root file system,
-// runs one program and sends what the program wrote, the files it left and its
-// wait status to the host, as frames on one port (the format: machine.py).
+// The first process of the emulated machine. It says that the machine is ready
+// and waits; the machine's state is saved then, and every run continues from
+// there. A run's program, with all the files that it needs, lies on the first
+// disk. This process unpacks it, starts it, and sends what it wrote, the files
+// that it left and its wait status to the host, as frames on one port (the
+// format: machine.py).
 //
-// It is told what to do by /.vm/config, a sequence of NUL-terminated
-// "name=value" strings, in which order matters only among equal names:
-//   port=PATH      the character device that carries the frames
-//   module=PATH    a kernel module to load, dependencies first
-//   base=DEVICE    a squashfs of packages to lay under the program's files
+// The disk holds first the settings, each a NUL-terminated "name=value", and an
+// empty one for their end:
+//   time=SECONDS   the time of day
+//   entropy=TEXT   what no other run has
+//   packages=yes   the second disk is a squashfs to lay under the program's
+//                  files
 //   cwd=PATH       the program's working directory
 //   program=PATH   the program
 //   arg=STRING     its argv, from argv[0] on
-//   env=NAME=VALUE the program's whole environment
+//   env=NAME=VALUE its whole environment
 //   back=PATH      a file or directory to send to the host at the end
 //   merge=yes      stdout and stderr are one stream, as they are on the host
+// and then the files (the format: files.py).
 //
 // Failures of its own are sent as a frame of type 'L'; the host then reports
 // that the machine gave no status.
@@ -23,6 +28,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -39,28 +45,33 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace {
 
-constexpr char kConfigPath[] = "/.vm/config";
+constexpr char kModules[] = "/.vm/modules";
+constexpr char kPort[] = "/dev/vport0p1";
+constexpr char kProgramDisk[] = "/dev/vda";
+constexpr char kPackagesDisk[] = "/dev/vdb";
 constexpr char kProgramFiles[] = "/.vm/root";
 constexpr char kPackages[] = "/.vm/base";
 constexpr char kWritable[] = "/.vm/writable";
 constexpr char kNewRoot[] = "/.vm/new";
 constexpr size_t kChunk = 64 * 1024;
 
-struct Config {
-  std::string port;
-  std::string base;
+struct Settings {
+  time_t time = 0;
+  std::string entropy;
+  bool packages = false;
   std::string cwd = "/";
   std::string program;
   bool merge = false;
-  std::vector<std::string> modules;
   std::vector<std::string> args;
   std::vector<std::string> env;
   std::vector<std::string> back;
@@ -112,47 +123,117 @@ void Check(bool ok, const std::string& what) {
   if (!ok) Fail(what);
 }
 
-Config ReadConfig() {
-  int fd = open(kConfigPath, O_RDONLY | O_CLOEXEC);
-  Check(fd >= 0, kConfigPath);
-  std::string text;
-  char buffer[4096];
-  for (ssize_t got; (got = read(fd, buffer, sizeof(buffer))) > 0;) {
-    text.append(buffer, static_cast<size_t>(got));
+// A disk, read from its start.
+class Disk {
+ public:
+  explicit Disk(const char* path)
+      : name_(path), fd_(open(path, O_RDONLY | O_CLOEXEC)) {
+    Check(fd_ >= 0, name_);
   }
-  close(fd);
+  ~Disk() { close(fd_); }
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
 
-  Config config;
-  for (size_t at = 0; at < text.size();) {
-    std::string line(text.c_str() + at);
-    at += line.size() + 1;
+  // The bytes up to the next NUL, which is skipped.
+  std::string String() {
+    std::string text;
+    for (;;) {
+      if (at_ == end_) Fill();
+      const char* start = buffer_ + at_;
+      size_t length = strnlen(start, end_ - at_);
+      text.append(start, length);
+      at_ += length;
+      if (at_ < end_) {
+        ++at_;
+        return text;
+      }
+    }
+  }
+
+  // Copies the next `size` bytes to `to`.
+  void Copy(uint64_t size, int to, const std::string& path) {
+    while (size > 0) {
+      if (at_ == end_) Fill();
+      size_t piece = static_cast<size_t>(std::min<uint64_t>(size, end_ - at_));
+      Check(WriteAll(to, buffer_ + at_, piece), path);
+      at_ += piece;
+      size -= piece;
+    }
+  }
+
+ private:
+  void Fill() {
+    ssize_t got = read(fd_, buffer_, sizeof(buffer_));
+    if (got == 0) errno = ENODATA;
+    Check(got > 0, name_);
+    at_ = 0;
+    end_ = static_cast<size_t>(got);
+  }
+
+  std::string name_;
+  int fd_;
+  size_t at_ = 0;
+  size_t end_ = 0;
+  char buffer_[16 * kChunk];
+};
+
+Settings ReadSettings(Disk& disk) {
+  Settings settings;
+  for (std::string line; !(line = disk.String()).empty();) {
     size_t equals = line.find('=');
     std::string name = line.substr(0, equals);
     std::string value = line.substr(equals + 1);
-    if (name == "port") {
-      config.port = value;
-    } else if (name == "base") {
-      config.base = value;
+    if (name == "time") {
+      settings.time = atoll(value.c_str());
+    } else if (name == "entropy") {
+      settings.entropy = value;
+    } else if (name == "packages") {
+      settings.packages = value == "yes";
     } else if (name == "cwd") {
-      config.cwd = value;
+      settings.cwd = value;
     } else if (name == "program") {
-      config.program = value;
+      settings.program = value;
     } else if (name == "merge") {
-      config.merge = value == "yes";
-    } else if (name == "module") {
-      config.modules.push_back(value);
+      settings.merge = value == "yes";
     } else if (name == "arg") {
-      config.args.push_back(value);
+      settings.args.push_back(value);
     } else if (name == "env") {
-      config.env.push_back(value);
+      settings.env.push_back(value);
     } else if (name == "back") {
-      config.back.push_back(value);
+      settings.back.push_back(value);
     } else {
       errno = EINVAL;
-      Fail("config: unknown name '" + name + "'");
+      Fail("setting '" + name + "'");
     }
   }
-  return config;
+  return settings;
+}
+
+// Unpacks the entries that files.py wrote.
+void Unpack(Disk& disk, const std::string& root) {
+  for (std::string kind; (kind = disk.String()) != "end";) {
+    std::string path = root + disk.String();
+    mode_t mode = static_cast<mode_t>(atoll(disk.String().c_str()));
+    if (kind == "directory") {
+      Check(mkdir(path.c_str(), mode) == 0 || errno == EEXIST, path);
+      Check(chmod(path.c_str(), mode) == 0, path);
+    } else if (kind == "symlink") {
+      Check(symlink(disk.String().c_str(), path.c_str()) == 0, path);
+    } else if (kind == "link") {
+      Check(link((root + disk.String()).c_str(), path.c_str()) == 0, path);
+    } else if (kind == "file") {
+      uint64_t size = static_cast<uint64_t>(atoll(disk.String().c_str()));
+      int fd =
+          open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+      Check(fd >= 0, path);
+      disk.Copy(size, fd, path);
+      Check(fchmod(fd, mode) == 0, path);
+      close(fd);
+    } else {
+      errno = EINVAL;
+      Fail("entry '" + kind + "'");
+    }
+  }
 }
 
 void MakeDirectories(const std::string& path) {
@@ -170,21 +251,28 @@ void Mount(const char* source, const std::string& target, const char* type,
         "mount " + target);
 }
 
-void LoadModule(const std::string& path) {
-  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  Check(fd >= 0, path);
-  Check(syscall(SYS_finit_module, fd, "", 0) == 0 || errno == EEXIST,
-        "load module " + path);
-  close(fd);
+// The modules are named so that each comes after those that it needs.
+void LoadModules() {
+  struct dirent** names;
+  int count = scandir(kModules, &names, nullptr, alphasort);
+  Check(count >= 0, kModules);
+  for (int i = 0; i < count; ++i) {
+    std::string path = std::string(kModules) + "/" + names[i]->d_name;
+    free(names[i]);
+    if (path.back() == '.') continue;
+    int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    Check(fd >= 0, path);
+    Check(syscall(SYS_finit_module, fd, "", 0) == 0, "load " + path);
+    close(fd);
+  }
+  free(names);
 }
 
-// A device of a driver that probes in the background appears some time after
-// the driver. The kernel announces each one on a netlink socket, but devtmpfs
-// has no notification that can be waited on before the socket exists, so this
-// asks again, for at most half a minute.
-int OpenDevice(const std::string& path, int flags) {
+// A driver may find its devices some time after it was loaded, and nothing in
+// devtmpfs tells when. This asks again, for at most half a minute.
+int OpenDevice(const char* path, int flags) {
   for (int tries = 0; tries < 3000; ++tries) {
-    int fd = open(path.c_str(), flags | O_CLOEXEC);
+    int fd = open(path, flags | O_CLOEXEC);
     if (fd >= 0 || (errno != ENOENT && errno != ENXIO && errno != ENODEV)) {
       return fd;
     }
@@ -193,16 +281,42 @@ int OpenDevice(const std::string& path, int flags) {
   return -1;
 }
 
-void OpenPort(const std::string& path) {
-  int fd = OpenDevice(path, O_WRONLY | O_NOCTTY);
-  Check(fd >= 0, path);
-  struct termios mode;
-  if (tcgetattr(fd, &mode) == 0) {
-    cfmakeraw(&mode);
-    mode.c_cflag |= CLOCAL;
-    Check(tcsetattr(fd, TCSANOW, &mode) == 0, "raw mode of " + path);
+// Returns in the run that continues from the saved state.
+void WaitForRun() {
+  for (const char* path : {kProgramDisk, kPackagesDisk}) {
+    int fd = OpenDevice(path, O_RDONLY);
+    Check(fd >= 0, path);
+    close(fd);
   }
-  g_port = fd;
+  g_port = OpenDevice(kPort, O_RDWR | O_NOCTTY);
+  Check(g_port >= 0, kPort);
+  struct utsname system;
+  Check(uname(&system) == 0, "uname");
+  Send('R', std::string(system.release));
+  char go;
+  ssize_t got;
+  while ((got = read(g_port, &go, 1)) != 1) {
+    // No host at the other end reads as an end of file.
+    if (got < 0 && errno != EINTR) Fail(kPort);
+    struct pollfd wait = {g_port, POLLIN, 0};
+    poll(&wait, 1, 100);
+  }
+}
+
+// What the saved state has the same in each run, and must not.
+void MakeUnique(const Settings& settings) {
+  struct timespec now = {settings.time, 0};
+  Check(clock_settime(CLOCK_REALTIME, &now) == 0, "clock_settime");
+  std::string pool(sizeof(struct rand_pool_info) + settings.entropy.size(), 0);
+  auto* info = reinterpret_cast<struct rand_pool_info*>(&pool[0]);
+  info->entropy_count = static_cast<int>(settings.entropy.size()) * 4;
+  info->buf_size = static_cast<int>(settings.entropy.size());
+  memcpy(info->buf, settings.entropy.data(), settings.entropy.size());
+  int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+  Check(fd >= 0, "/dev/urandom");
+  Check(ioctl(fd, RNDADDENTROPY, info) == 0, "RNDADDENTROPY");
+  Check(ioctl(fd, RNDRESEEDCRNG) == 0, "RNDRESEEDCRNG");
+  close(fd);
 }
 
 void MountKernelFileSystems() {
@@ -213,15 +327,12 @@ void MountKernelFileSystems() {
 
 // The program's files over its packages, with a memory file system for writes;
 // or, without packages, the program's files alone.
-void MountNewRoot(const Config& config) {
-  if (config.base.empty()) {
+void MountNewRoot(bool packages) {
+  if (!packages) {
     Mount(kProgramFiles, kNewRoot, nullptr, MS_BIND, nullptr);
     return;
   }
-  int device = OpenDevice(config.base, O_RDONLY);
-  Check(device >= 0, config.base);
-  close(device);
-  Mount(config.base.c_str(), kPackages, "squashfs", MS_RDONLY, nullptr);
+  Mount(kPackagesDisk, kPackages, "squashfs", MS_RDONLY, nullptr);
   Mount("tmpfs", kWritable, "tmpfs", 0, "size=75%");
   std::string upper = std::string(kWritable) + "/upper";
   std::string work = std::string(kWritable) + "/work";
@@ -277,7 +388,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   return pointers;
 }
 
-[[noreturn]] void Execute(const Config& config, const sigset_t& signals,
+[[noreturn]] void Execute(const Settings& settings, const sigset_t& signals,
                           int out, int err) {
   setsid();
   sigprocmask(SIG_SETMASK, &signals, nullptr);
@@ -285,15 +396,15 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   dup2(null, 0);
   dup2(out, 1);
   dup2(err, 2);
-  if (chdir(config.cwd.c_str()) != 0) {
-    dprintf(2, "vm: %s: %s\n", config.cwd.c_str(), strerror(errno));
+  if (chdir(settings.cwd.c_str()) != 0) {
+    dprintf(2, "vm: %s: %s\n", settings.cwd.c_str(), strerror(errno));
     _exit(126);
   }
-  std::vector<char*> args = Pointers(config.args);
-  std::vector<char*> env = Pointers(config.env);
-  execve(config.program.c_str(), args.data(), env.data());
+  std::vector<char*> args = Pointers(settings.args);
+  std::vector<char*> env = Pointers(settings.env);
+  execve(settings.program.c_str(), args.data(), env.data());
   int error = errno;
-  dprintf(2, "vm: %s: %s\n", config.program.c_str(), strerror(error));
+  dprintf(2, "vm: %s: %s\n", settings.program.c_str(), strerror(error));
   _exit(error == ENOENT ? 127 : 126);
 }
 
@@ -348,7 +459,7 @@ int Supervise(pid_t program, int signals, std::vector<Stream> streams) {
   }
 }
 
-int RunProgram(const Config& config) {
+int RunProgram(const Settings& settings) {
   sigset_t child, before;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
@@ -361,7 +472,7 @@ int RunProgram(const Config& config) {
   pid_t program = fork();
   Check(program >= 0, "fork");
   if (program == 0) {
-    Execute(config, before, out[1], config.merge ? out[1] : err[1]);
+    Execute(settings, before, out[1], settings.merge ? out[1] : err[1]);
   }
   close(out[1]);
   close(err[1]);
@@ -394,20 +505,23 @@ void SendBack(const std::string& path) {
 
 int main() {
   MountKernelFileSystems();
-  Config config = ReadConfig();
-  for (const std::string& module : config.modules) LoadModule(module);
-  OpenPort(config.port);
-  MountNewRoot(config);
+  LoadModules();
+  WaitForRun();
+
+  auto disk = std::make_unique<Disk>(kProgramDisk);
+  Settings settings = ReadSettings(*disk);
+  MakeUnique(settings);
+  Mount("tmpfs", kProgramFiles, "tmpfs", 0, "size=75%,mode=755");
+  Unpack(*disk, kProgramFiles);
+  disk.reset();
+  MountNewRoot(settings.packages);
   EnterNewRoot();
   MakeUsable();
-  struct utsname system;
-  Check(uname(&system) == 0, "uname");
-  Send('I', std::string(system.release));
+  Send('S', nullptr, 0);
 
-  int status = RunProgram(config);
+  int status = RunProgram(settings);
   kill(-1, SIGKILL);
-  for (const std::string& path : config.back) SendBack(path);
+  for (const std::string& path : settings.back) SendBack(path);
   Send('X', &status, sizeof(status));
-  tcdrain(g_port);
   EndMachine();
 }

@@ -1,15 +1,18 @@
 # Copyright 2026 The Bulkhead Authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""One run of the emulated machine, and the frames that its init sends.
+"""The emulator, and the frames that the guest's init sends.
 
 A frame is one byte of type, four bytes of little-endian length, and the
-payload. Types: 'I' the kernel's release, 'o' and 'e' what the program wrote to
-stdout and stderr, 'F' the path of a file and 'f' a piece of its content, 'X'
-the program's wait status (four bytes, the last frame), 'L' why init gave up.
+payload. Types: 'R' init is ready for a run, and the kernel's release; 'S' it
+starts the program; 'o' and 'e' what the program wrote to stdout and stderr; 'F'
+the path of a file and 'f' a piece of its content; 'X' the program's wait status
+(four bytes, the last frame); 'L' why init gave up.
 """
 
 import ctypes
+import json
+import os
 import selectors
 import signal
 import socket
@@ -18,97 +21,133 @@ import subprocess
 import time
 
 EMULATOR = "qemu-system-x86_64"
-# Where the guest finds the port of the frames, and its read-only disk.
-PORT = "/dev/vport0p1"
-DISK = "/dev/nvme0n1"
+# A guest learns a disk's size once, before its state is saved, so all disks of
+# all runs say that they have this size. They are files with a hole at the end.
+DISK_BYTES = 16 << 30
 _HEADER = struct.Struct("<cI")
 _PR_SET_PDEATHSIG = 1
 _CONSOLE_LINES = 40
 
 
 class MachineError(Exception):
-    """The machine ended without a status of the program."""
+    """The machine ended, or did what it should not."""
 
 
 class TimeLimit(Exception):
-    """The machine was stopped at its time limit."""
+    """The time limit passed."""
 
 
 def _die_with_parent():
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class Machine:
-    """Starts at once.
+def _of_descriptor(descriptor):
+    return f"/proc/self/fd/{descriptor}"
 
-    REQUIRES: `kernel` and `disk` (or None) are paths, `initrd` is a descriptor,
-    `cpu` and `memory` are in the emulator's words. `show_console` gets the
-    console's bytes as they come.
+
+class Machine:
+    """Starts at once; a context whose end is the machine's.
+
+    `cpu` and `memory` are in the emulator's words, `disks` two descriptors.
+    `start` are the emulator's arguments that say what to start from, and
+    `start_descriptors` those that they name. `show_console` gets the console's
+    bytes as they come.
     """
 
-    def __init__(self, kernel, initrd, cpu, memory, disk=None,
+    def __init__(self, cpu, memory, disks, start, start_descriptors,
                  show_console=None):
         self._show_console = show_console
         self._console = b""
         self._buffer = bytearray()
-        ours, theirs = socket.socketpair()
-        console_ours, console_theirs = socket.socketpair()
+        self._frames, frames = socket.socketpair()
+        console_ours, console = socket.socketpair()
+        self._control, control = socket.socketpair()
         command = [
-            EMULATOR, "-nodefaults", "-no-user-config", "-no-reboot",
-            "-display", "none", "-machine", "q35",
-            "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", "2",
-            "-m", memory,
-            "-kernel", kernel, "-initrd", f"/proc/self/fd/{initrd}",
-            "-append",
-            "console=ttyS0 quiet panic=-1 rdinit=/.vm/init",
-            "-chardev", f"socket,id=console,fd={console_theirs.fileno()}",
-            "-device", "isa-serial,chardev=console",
-            "-chardev", f"socket,id=frames,fd={theirs.fileno()}",
-            "-device", "virtio-serial",
-            "-device", "virtserialport,chardev=frames",
+            *arguments(cpu, memory),
+            "-chardev", f"socket,id=console,fd={console.fileno()}",
+            "-chardev", f"socket,id=frames,fd={frames.fileno()}",
+            "-chardev", f"socket,id=control,fd={control.fileno()}",
+            *start,
         ]
-        if disk:
-            # NVMe, since its driver is part of every kernel that we boot. A
-            # comma in a file name is written twice.
-            command += [
-                "-drive", "id=disk,format=raw,if=none,readonly=on,file=" +
-                disk.replace(",", ",,"),
-                "-device", "nvme,drive=disk,serial=disk",
-            ]
+        for index, disk in enumerate(disks):
+            command += ["-drive", f"id=disk{index},format=raw,if=none,"
+                        f"readonly=on,file.locking=off,"
+                        f"file={_of_descriptor(disk)}"]
+        theirs = (frames, console, control)
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=console_theirs,
-                stderr=console_theirs, preexec_fn=_die_with_parent,
-                pass_fds=(initrd, theirs.fileno(), console_theirs.fileno()))
+                command, stdin=subprocess.DEVNULL, stdout=console,
+                stderr=console, preexec_fn=_die_with_parent,
+                pass_fds=(*disks, *start_descriptors,
+                          *(end.fileno() for end in theirs)))
         finally:
-            theirs.close()
-            console_theirs.close()
+            for end in theirs:
+                end.close()
         self._selector = selectors.DefaultSelector()
-        self._selector.register(ours, selectors.EVENT_READ, self._on_frames)
+        self._selector.register(self._frames, selectors.EVENT_READ,
+                                self._on_frames)
         self._selector.register(console_ours, selectors.EVENT_READ,
                                 self._on_console)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self._process.kill()
+        self._process.wait()
+
     def frames(self, deadline):
-        """Yields (type, payload) until the status has come, included.
+        """Yields (type, payload) as they come.
 
         Raises TimeLimit when time.monotonic() passes `deadline`, MachineError
-        when the machine ends first. The machine is gone afterwards.
+        when the machine ends.
         """
-        try:
-            while True:
-                for frame in self._take_frames():
-                    yield frame
-                    if frame[0] == b"X":
-                        return
-                self._wait(deadline)
-        finally:
-            self._process.kill()
-            self._process.wait()
+        while True:
+            yield from self._take_frames()
+            self._wait(deadline)
+
+    def go(self):
+        """Lets init, which is ready, begin the run."""
+        self._frames.sendall(b"g")
+
+    def save(self, state):
+        """Writes the machine's state to the descriptor `state`; it stops."""
+        control = self._control.makefile("rb")
+        control.readline()
+        for command, parameters in (
+                ("qmp_capabilities", {}),
+                ("migrate-set-capabilities",
+                 {"capabilities": [{"capability": "events", "state": True}]}),
+                ("migrate-set-parameters", {"max-bandwidth": 1 << 40})):
+            self._tell(control, command, parameters)
+        self._tell(control, "getfd", {"fdname": "state"}, [state])
+        self._tell(control, "migrate", {"uri": "fd:state"})
+        for line in control:
+            event = json.loads(line)
+            if event.get("event") == "MIGRATION":
+                status = event["data"]["status"]
+                if status == "completed":
+                    return
+                if status == "failed":
+                    break
+        raise MachineError("the emulator did not save the machine's state")
 
     def console_tail(self):
         """The last lines of the kernel's console and the emulator's stderr."""
         text = self._console.decode(errors="replace").replace("\r", "")
         return text.splitlines()[-_CONSOLE_LINES:]
+
+    def _tell(self, answers, command, parameters, descriptors=()):
+        message = {"execute": command, "arguments": parameters}
+        socket.send_fds(self._control, [json.dumps(message).encode()],
+                        descriptors)
+        for line in answers:
+            answer = json.loads(line)
+            if "return" in answer:
+                return
+            if "error" in answer:
+                raise MachineError(f"{command}: {answer['error']['desc']}")
+        raise MachineError(f"{command}: the emulator ended")
 
     def _wait(self, deadline):
         left = deadline - time.monotonic()
@@ -121,7 +160,7 @@ class Machine:
                 continue
             self._selector.unregister(key.fileobj)
             if not self._selector.get_map():
-                raise MachineError()
+                raise MachineError("the machine ended")
 
     def _on_frames(self, data):
         self._buffer += data
@@ -141,3 +180,35 @@ class Machine:
             del self._buffer[:end]
             yield kind, payload
 
+
+def arguments(cpu, memory):
+    """The emulator's command, as far as it is the same for every run."""
+    return [
+        EMULATOR, "-nodefaults", "-no-user-config", "-no-reboot",
+        "-display", "none", "-machine", "q35", "-accel", "tcg,thread=multi",
+        "-cpu", cpu, "-smp", "2", "-m", memory,
+        "-device", "isa-serial,chardev=console",
+        "-device", "virtio-serial",
+        "-device", "virtserialport,chardev=frames",
+        "-device", "virtio-blk-pci,drive=disk0",
+        "-device", "virtio-blk-pci,drive=disk1",
+        "-qmp", "chardev:control",
+    ]
+
+
+def kernel_start(kernel, initrd):
+    """What to start from, for Machine: the path of a kernel, a descriptor."""
+    return ["-kernel", kernel, "-initrd", _of_descriptor(initrd), "-append",
+            "console=ttyS0 quiet panic=-1 rdinit=/.vm/init"]
+
+
+def saved_start(state):
+    """What to start from, for Machine: the descriptor of a saved state."""
+    return ["-incoming", f"fd:{state}"]
+
+
+def empty_disk(name):
+    """A descriptor of a disk in memory, to be written from its start."""
+    disk = os.memfd_create(name, 0)
+    os.ftruncate(disk, DISK_BYTES)
+    return disk

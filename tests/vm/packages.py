@@ -17,11 +17,13 @@ import re
 import subprocess
 import tempfile
 
+import machine
+
 # Documents and translations, which no program needs in order to work.
 _LEFT_OUT = re.compile(
     r"/usr/share/(doc|man|info|locale|lintian|bug|doc-base)/")
 # A change of what is packed, or how, changes this number, and thereby the key.
-_FORMAT = 1
+_FORMAT = 2
 _QUERY = "".join((
     "${Package}\t${Version}\t${Architecture}\t${db:Status-Abbrev}\t",
     "${Essential}\t${Pre-Depends}, ${Depends}\t${Provides}\n",
@@ -182,7 +184,7 @@ def squashfs(wanted, cache):
     path = os.path.join(cache, f"{key[:32]}.squashfs")
     if os.path.exists(path):
         return path
-    with open(os.path.join(cache, "lock"), "w", encoding="utf-8") as lock:
+    with open(f"{path}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(path):
             _pack(files(chosen), path)
@@ -208,4 +210,5 @@ def _pack(paths, target):
         tar.stdout.close()
         if tar.wait() != 0 or made.returncode != 0:
             raise PackageError(f"packing the packages failed:\n{made.stdout}")
+        os.truncate(packed, machine.DISK_BYTES)
         os.rename(packed, target)

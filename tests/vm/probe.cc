@@ -15,6 +15,8 @@
 //   loopback         sends a byte to itself over 127.0.0.1
 //   write PATH TEXT  writes TEXT to the file PATH
 //   read PATH        writes the file PATH to stdout
+//   random           16 bytes from the kernel
+//   time             the seconds since 1970
 //   panic            makes the kernel panic
 //   hang             says so, and then sleeps for ever
 
@@ -24,8 +26,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -138,6 +142,18 @@ int Read(const Arguments& arguments) {
   return file ? 0 : 1;
 }
 
+int Random(const Arguments&) {
+  char bytes[16];
+  if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes)) Die("getrandom");
+  std::cout.write(bytes, sizeof(bytes));
+  return 0;
+}
+
+int Time(const Arguments&) {
+  std::cout << time(nullptr) << "\n";
+  return 0;
+}
+
 int Panic(const Arguments&) {
   std::ofstream("/proc/sysrq-trigger") << "c" << std::flush;
   return 1;
@@ -154,20 +170,13 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"exit", Exit},
-    {"die", DieOfSignal},
-    {"bytes", Bytes},
-    {"order", Order},
-    {"orphan", Orphan},
-    {"arguments", PrintArguments},
-    {"variable", Variable},
-    {"keys", Keys},
-    {"machine", Machine},
-    {"loopback", Loopback},
-    {"write", Write},
-    {"read", Read},
-    {"panic", Panic},
-    {"hang", Hang},
+    {"exit", Exit},         {"die", DieOfSignal}, {"bytes", Bytes},
+    {"order", Order},       {"orphan", Orphan},   {"arguments", PrintArguments},
+    {"variable", Variable}, {"keys", Keys},       {"machine", Machine},
+    {"loopback", Loopback}, {"write", Write},     {"read", Read},
+    {"random", Random},
+    {"time", Time},
+    {"panic", Panic},       {"hang", Hang},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 import guest
 import machine
 import packages
+import snapshot
 
 _EXIT_USAGE = 2
 _EXIT_TIME_LIMIT = 124
@@ -140,10 +141,9 @@ def _show_console(data):
 class _Results:
     """Puts the frames of one run where the host expects them."""
 
-    def __init__(self, options, kernel_version):
-        self._options = options
-        self._version = kernel_version
+    def __init__(self):
         self._file = None
+        self.started = False
         self.status = None
         self.failure = None
 
@@ -152,10 +152,6 @@ class _Results:
             _write(1, payload)
         elif kind == b"e":
             _write(2, payload)
-        elif kind == b"I":
-            if not self._options.quiet:
-                _say(f"Linux {os.fsdecode(payload)} ({self._version}), "
-                     f"emulated, cpu={self._options.cpu}")
         elif kind == b"F":
             self.close()
             path = os.fsdecode(payload)
@@ -163,6 +159,8 @@ class _Results:
             self._file = open(path, "wb")
         elif kind == b"f":
             self._file.write(payload)
+        elif kind == b"S":
+            self.started = True
         elif kind == b"X":
             self.status = int.from_bytes(payload, "little")
         elif kind == b"L":
@@ -174,30 +172,54 @@ class _Results:
             self._file = None
 
 
+def _follow(options, emulated, results):
+    """None when the program's status has come, else the runner's own."""
+    limit = _time_limit(options)
+    try:
+        for kind, payload in emulated.frames(time.monotonic() + limit):
+            results.take(kind, payload)
+            if results.status is not None:
+                return None
+    except machine.TimeLimit:
+        _say(f"time limit of {limit:g} seconds: the machine was stopped")
+        return _EXIT_TIME_LIMIT
+    except machine.MachineError:
+        _say("the machine ended without a status of the program" +
+             (f": {results.failure}" if results.failure else ""))
+        if not options.console:
+            for line in emulated.console_tail():
+                _say(f"console: {line}")
+        return _EXIT_NO_STATUS
+    finally:
+        results.close()
+
+
 def _run(options, command):
-    kernel = guest.Kernel(_KERNELS[options.kernel])
-    with guest.Guest(kernel, command, options) as prepared:
-        deadline = time.monotonic() + _time_limit(options)
-        emulated = machine.Machine(
-            kernel.image, prepared.initrd, _CPUS[options.cpu], options.memory,
-            prepared.disk, _show_console if options.console else None)
-        results = _Results(options, kernel.version)
-        try:
-            for kind, payload in emulated.frames(deadline):
-                results.take(kind, payload)
-        except machine.TimeLimit:
-            _say(f"time limit of {_time_limit(options):g} seconds: "
-                 "the machine was stopped")
-            return _EXIT_TIME_LIMIT
-        except machine.MachineError:
-            _say("the machine ended without a status of the program" +
-                 (f": {results.failure}" if results.failure else ""))
-            if not options.console:
-                for line in emulated.console_tail():
-                    _say(f"console: {line}")
-            return _EXIT_NO_STATUS
-        finally:
-            results.close()
+    kernel = snapshot.Kernel(
+        os.path.dirname(guest.runfile(f"{_KERNELS[options.kernel]}/vmlinuz")))
+    cpu = _CPUS[options.cpu]
+    cache = guest.cache_directory()
+    state_path = snapshot.saved_state(
+        kernel, guest.runfile("bulkhead/tests/vm/init"), cpu, options.memory,
+        cache)
+    results = _Results()
+    with guest.Guest(command, options, cache) as prepared:
+        snapshot.keep_recent(
+            cache, *filter(None, (state_path, prepared.packages)))
+        with open(state_path, "rb") as state, machine.Machine(
+                cpu, options.memory, prepared.disks,
+                machine.saved_start(state.fileno()), [state.fileno()],
+                _show_console if options.console else None) as emulated:
+            if not options.quiet:
+                _say(f"{kernel.version}, emulated, cpu={options.cpu}")
+            emulated.go()
+            ended = _follow(options, emulated, results)
+    if ended is not None:
+        if not results.started:
+            os.unlink(state_path)
+            _say("the program was not started; the saved state of the machine "
+                 "is removed, so that the next run boots it anew")
+        return ended
     if os.WIFSIGNALED(results.status):
         number = os.WTERMSIG(results.status)
         _say(f"{command[0]} was ended by signal {number} "
@@ -213,6 +235,9 @@ def main(argv):
     except (guest.GuestError, packages.PackageError) as error:
         _say(str(error))
         return _EXIT_USAGE
+    except machine.MachineError as error:
+        _say(f"the machine does not boot: {error}")
+        return _EXIT_NO_STATUS
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 """The runner, seen from both ends: what it is asked and what comes back."""
 
+import glob
 import os
 import signal
 import subprocess
@@ -172,6 +173,27 @@ class Ends(unittest.TestCase):
         self.assertEqual(result.returncode, 125)
         self.assertIn(b"vm: the machine ended without a status", result.stderr)
         self.assertIn(b"Kernel panic", result.stderr)
+
+
+class SavedState(unittest.TestCase):
+    def test_damage_is_reported_and_repaired(self):
+        with tempfile.TemporaryDirectory() as cache:
+            settings = {"environment": {"BULKHEAD_VM_CACHE": cache}}
+            self.assertEqual(probe("exit", "4", **settings).returncode, 4)
+            state, = glob.glob(f"{cache}/*.state")
+            os.truncate(state, os.stat(state).st_size // 2)
+            result = probe("exit", "4", **settings)
+            self.assertEqual(result.returncode, 125)
+            self.assertIn(b"saved state of the machine is removed",
+                          result.stderr)
+            self.assertEqual(probe("exit", "4", **settings).returncode, 4)
+
+    def test_runs_differ_where_they_must(self):
+        runs = [run(_PROBE, "random").stdout for _ in range(2)]
+        self.assertEqual(len(runs[0]), 16)
+        self.assertNotEqual(*runs)
+        now = int(run(_PROBE, "time").stdout)
+        self.assertLess(abs(now - time.time()), 60)
 
 
 class Results(unittest.TestCase):
