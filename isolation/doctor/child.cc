@@ -30,9 +30,8 @@ void Prepare() {
 
 }  // namespace
 
-absl::StatusOr<ChildEnd> RunChild(
-    const std::function<void(void* report)>& body, void* report,
-    size_t report_bytes) {
+absl::StatusOr<ChildEnd> RunChild(const std::function<void(void* report)>& body,
+                                  void* report, size_t report_bytes) {
   void* shared = mmap(nullptr, report_bytes, PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) {

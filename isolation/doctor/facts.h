@@ -42,11 +42,11 @@ struct Answer {
 };
 
 struct KeyFacts {
-  int free = 0;           // keys that this process could allocate
-  Answer allocate;        // the answer that ended the counting
-  Answer protect;         // pkey_mprotect, asked for nothing
+  int free = 0;     // keys that this process could allocate
+  Answer allocate;  // the answer that ended the counting
+  Answer protect;   // pkey_mprotect, asked for nothing
   KeyAbsence absence = KeyAbsence::kNone;  // what the library decides
-  int taken = 0;          // keys that the library takes
+  int taken = 0;                           // keys that the library takes
 };
 
 // What became of a child process that tried something with keys.
@@ -65,10 +65,10 @@ struct SignalFacts {
 };
 
 struct SyscallFacts {
-  Answer mseal;       // asked with wrong arguments: EINVAL means present
-  Answer membarrier;  // registration of the private expedited command
-  Answer filter;      // installing a filter from a null pointer: EFAULT
-  int seccomp_mode = 0;     // of this process: 0 none, 1 strict, 2 filter
+  Answer mseal;          // asked with wrong arguments: EINVAL means present
+  Answer membarrier;     // registration of the private expedited command
+  Answer filter;         // installing a filter from a null pointer: EFAULT
+  int seccomp_mode = 0;  // of this process: 0 none, 1 strict, 2 filter
   bool in_container = false;
 };
 
@@ -78,7 +78,7 @@ struct MemoryFacts {
   uint64_t reservation = 0;  // what the library gets; 0: not even the least
   int overcommit = -1;       // -1: not readable, here and below
   int64_t map_count = -1;
-  uint64_t lock_limit = 0;  // RLIMIT_MEMLOCK
+  uint64_t lock_limit = 0;     // RLIMIT_MEMLOCK
   bool may_lock_more = false;  // CAP_IPC_LOCK
   uint64_t core_limit = 0;     // RLIMIT_CORE
   std::string core_pattern;    // empty: not readable

@@ -202,8 +202,7 @@ absl::StatusOr<KeyFacts> ProbeKeys(const Options& options) {
     report.taken = pool.taken();
   });
   if (!end.ok()) return end.status();
-  facts.absence =
-      end->finished() ? decision.absence : KeyAbsence::kRefused;
+  facts.absence = end->finished() ? decision.absence : KeyAbsence::kRefused;
   facts.taken = decision.taken;
   return facts;
 }

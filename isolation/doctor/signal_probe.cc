@@ -26,6 +26,7 @@ namespace {
 
 constexpr int kPkuError = 4;            // SEGV_PKUERR
 constexpr uint32_t kDisableAccess = 1;  // PKEY_DISABLE_ACCESS
+constexpr uint32_t kDisableWrite = 2;   // PKEY_DISABLE_WRITE
 constexpr size_t kStackBytes = size_t{64} << 10;
 
 // What a child found out. Its last step says how far it came.
@@ -43,8 +44,8 @@ volatile Report* current_report = nullptr;
 
 // `bytes` of memory under a fresh key that is closed for the caller, or 0.
 uintptr_t ClosedMemory(size_t bytes, Report& report) {
-  const long memory = sys::Mmap(0, bytes, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS);
+  const long memory =
+      sys::Mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
   const long key = sys::PkeyAlloc(kDisableAccess);
   if (sys::Failed(memory) || key < 0) return 0;
   const auto begin = static_cast<uintptr_t>(memory);
@@ -82,8 +83,9 @@ void RecordSignal(int, siginfo_t*, void*) {
 
 void ReturnFromHandler(Report& report) {
   current_report = &report;
-  // A closed key makes the value one that no kernel starts a process with.
-  if (ClosedMemory(kPageBytes, report) == 0) return;
+  // A key that may be read but not written makes the value one that no kernel
+  // starts a process or a handler with.
+  if (sys::PkeyAlloc(kDisableWrite) < 0) return;
   struct sigaction action = {};
   action.sa_sigaction = RecordSignal;
   action.sa_flags = SA_SIGINFO;
@@ -136,11 +138,11 @@ absl::Status TryReturn(SignalFacts& facts) {
   absl::StatusOr<ChildEnd> end = TryInChild(report, ReturnFromHandler);
   if (!end.ok()) return end.status();
   if (report.step == Report::kNothing) return NotMade("a signal handler");
-  facts.return_keeps_rights = !end->finished()                ? Trial::kKills
-                              : report.step != Report::kHandled ||
-                                      report.after != report.before
-                                  ? Trial::kFails
-                                  : Trial::kWorks;
+  facts.return_keeps_rights =
+      !end->finished() ? Trial::kKills
+      : report.step != Report::kHandled || report.after != report.before
+          ? Trial::kFails
+          : Trial::kWorks;
   return absl::OkStatus();
 }
 
@@ -150,9 +152,8 @@ absl::Status TryClosedStack(SignalFacts& facts) {
   if (!end.ok()) return end.status();
   if (report.step == Report::kNothing) return NotMade("a closed signal stack");
   facts.handler_on_closed_stack =
-      !end->finished()                                    ? Trial::kKills
-      : report.step != Report::kHandled ||
-              report.after != report.before
+      !end->finished() ? Trial::kKills
+      : report.step != Report::kHandled || report.after != report.before
           ? Trial::kFails
           : Trial::kWorks;
   return absl::OkStatus();
