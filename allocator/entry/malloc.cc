@@ -168,10 +168,7 @@ BULKHEAD_EXPORT struct mallinfo mallinfo(void) {
 }
 
 BULKHEAD_EXPORT int malloc_info(int options, FILE* stream) {
-  if (options != 0) {
-    errno = EINVAL;
-    return -1;
-  }
+  if (options != 0) return EINVAL;
   bulkhead::EnterHeap();
   return bulkhead::WriteMallocInfo(stream);
 }

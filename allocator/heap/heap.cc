@@ -142,8 +142,16 @@ void StartHeap() {
 void* Allocate(ThreadRecord& record, CompartmentId id, size_t size,
                size_t alignment, Fill fill) {
   if (size > PTRDIFF_MAX) return nullptr;
-  void* block = bulkhead_backend_allocate(arenas[Index(id)], size, alignment,
-                                          fill == Fill::kZero);
+  const bulkhead_arena arena = arenas[Index(id)];
+  const bool zero = fill == Fill::kZero;
+  void* block = bulkhead_backend_allocate(arena, size, alignment, zero);
+  if (__builtin_expect(block == nullptr, false) &&
+      size <= CommittedBytes(RowOf(id))) {
+    // jemalloc cuts no small block out of a much larger run of freed pages,
+    // unless they have been purged: nothing would ever come of those again.
+    bulkhead_backend_purge(arena);
+    block = bulkhead_backend_allocate(arena, size, alignment, zero);
+  }
   if (block != nullptr) ++record.allocations[Index(id)];
   return block;
 }

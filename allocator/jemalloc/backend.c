@@ -200,6 +200,30 @@ bulkhead_backend_allocate(bulkhead_arena arena, size_t size, size_t alignment,
 	return je_mallocx(size, flags);
 }
 
+/* Only the first and the last page of a large block lead to it: looks for the
+ * first one below. Slow, and so for pointers that end the process only. */
+#define MOST_PAGES_SEARCHED ((size_t)1 << 22)
+static bool
+is_inside_large_block(tsdn_t *tsdn, const void *pointer) {
+	uintptr_t page = (uintptr_t)PAGE_ADDR2BASE(pointer);
+	size_t searched;
+
+	for (searched = 0; searched < MOST_PAGES_SEARCHED && page != 0;
+	    searched++, page -= PAGE) {
+		emap_full_alloc_ctx_t context;
+
+		if (emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global,
+		    (const void *)page, &context) || context.edata == NULL) {
+			continue;
+		}
+		return edata_state_get(context.edata) == extent_state_active
+		    && !context.slab
+		    && (uintptr_t)pointer
+		    < (uintptr_t)edata_past_get(context.edata);
+	}
+	return false;
+}
+
 bulkhead_block
 bulkhead_backend_inspect(const void *pointer, size_t *size) {
 	tsdn_t *tsdn = tsdn_fetch();
@@ -209,11 +233,12 @@ bulkhead_backend_inspect(const void *pointer, size_t *size) {
 	const bin_info_t *bin;
 
 	if (emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global, pointer,
-	    &context)) {
-		return BULKHEAD_BLOCK_NONE;
+	    &context) || context.edata == NULL) {
+		return is_inside_large_block(tsdn, pointer)
+		    ? BULKHEAD_BLOCK_INTERIOR : BULKHEAD_BLOCK_NONE;
 	}
 	edata = context.edata;
-	if (edata == NULL || edata_state_get(edata) != extent_state_active) {
+	if (edata_state_get(edata) != extent_state_active) {
 		return BULKHEAD_BLOCK_NONE;
 	}
 	if (!context.slab) {

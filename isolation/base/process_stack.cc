@@ -17,7 +17,6 @@ ProcessStack ReadProcessStack() {
   const auto* words = static_cast<const uintptr_t*>(__libc_stack_end);
   const uintptr_t arguments = words[0];
   const auto* strings = reinterpret_cast<const char* const*>(words + 1);
-  if (arguments > 0) stack.program = strings[0];
   stack.environment = strings + arguments + 1;
   const char* const* end = stack.environment;
   while (*end != nullptr) ++end;
@@ -25,6 +24,8 @@ ProcessStack ReadProcessStack() {
   for (; auxiliary->a_type != AT_NULL; ++auxiliary) {
     if (auxiliary->a_type == AT_SECURE) {
       stack.secure = auxiliary->a_un.a_val != 0;
+    } else if (auxiliary->a_type == AT_EXECFN) {
+      stack.program = reinterpret_cast<const char*>(auxiliary->a_un.a_val);
     }
   }
   return stack;

@@ -11,7 +11,8 @@
 namespace bulkhead {
 
 struct ProcessStack {
-  const char* program = nullptr;            // argv[0]; may be nullptr
+  // As given to execve(). Not argv[0], which programs overwrite with a title.
+  const char* program = nullptr;
   const char* const* environment = nullptr;  // ends with nullptr
   bool secure = true;  // AT_SECURE: privileges were gained at execve
 };

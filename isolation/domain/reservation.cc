@@ -10,6 +10,9 @@ namespace bulkhead {
 namespace {
 
 constexpr uint64_t kLeastReservation = uint64_t{64} << 20;
+// jemalloc takes 12 MiB to start and 8 MiB more once its heap crosses a boundary
+// of 1 GiB, for the next leaf of its page tree.
+constexpr uint64_t kLeastMetadata = uint64_t{24} << 20;
 constexpr uint64_t kLargestAlignment = uint64_t{4} << 30;
 constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
@@ -75,8 +78,9 @@ bool Reservation::Reserve(uint64_t bytes) {
     bytes_ = bytes;
     cage_shift_ = shift;
     cages_ = bytes >> shift;
-    metadata_bytes_ = RoundUp(bytes / 16 > (16u << 20) ? bytes / 16 : 16u << 20,
-                              cage);
+    const uint64_t metadata = bytes / 16;
+    metadata_bytes_ = RoundUp(
+        metadata > kLeastMetadata ? metadata : kLeastMetadata, cage);
     for (size_t i = 0; i < (metadata_bytes_ >> shift) + 1; ++i) {
       owners_[i] = kBulkhead;
     }
