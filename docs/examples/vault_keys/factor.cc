@@ -64,38 +64,55 @@ Factor FactorTest::Check() {
   }
   explicit_bzero(candidate_, sizeof(candidate_));
   explicit_bzero(quotient_, sizeof(quotient_));
-  explicit_bzero(remainder_, sizeof(remainder_));
+  explicit_bzero(work_, sizeof(work_));
   return factor;
 }
 
-// Divides from the low end (Hensel): each limb of the quotient clears one limb
-// of the remainder, with no guess to correct, because the candidate is odd.
-// The quotient of a factor has half the modulus's limbs, so what is left above
-// them is zero exactly when the candidate divides.
+// Divides from the low end (Hensel), which needs no guess to correct, because
+// the candidate is odd: each limb of the quotient clears a limb of the modulus.
+// That gives a quotient for every candidate; it is the true one if multiplying
+// it brings back the modulus, and the top limbs alone say no to nearly all.
 bool FactorTest::Divides() {
   const uint64_t inverse = InverseOf(candidate_[0]);
-  memcpy(remainder_, modulus_, 2 * half_ * sizeof(uint64_t));
+  memcpy(work_, modulus_, half_ * sizeof(uint64_t));
   for (size_t i = 0; i < half_; ++i) {
-    const uint64_t digit = remainder_[i] * inverse;
+    const uint64_t digit = work_[i] * inverse;
     quotient_[i] = digit;
     uint64_t carry = 0;
-    for (size_t j = 0; j < half_; ++j) {
+    for (size_t j = 0; i + j < half_; ++j) {
       const DoubleLimb product =
           static_cast<DoubleLimb>(digit) * candidate_[j] + carry;
       const uint64_t low = static_cast<uint64_t>(product);
-      carry = static_cast<uint64_t>(product >> 64) +
-              (remainder_[i + j] < low ? 1 : 0);
-      remainder_[i + j] -= low;
-    }
-    for (size_t j = i + half_; carry != 0 && j < 2 * half_; ++j) {
-      const uint64_t before = remainder_[j];
-      remainder_[j] = before - carry;
-      carry = before < carry ? 1 : 0;
+      carry =
+          static_cast<uint64_t>(product >> 64) + (work_[i + j] < low ? 1 : 0);
+      work_[i + j] -= low;
     }
   }
-  uint64_t left = 0;
-  for (size_t i = half_; i < 2 * half_; ++i) left |= remainder_[i];
-  return left == 0;
+  return TopLimbsAgree() && ProductIsModulus();
+}
+
+// The product's top limb is that of the top limbs' product, or one or two more
+// by what comes up from the limbs below.
+bool FactorTest::TopLimbsAgree() const {
+  const DoubleLimb product =
+      static_cast<DoubleLimb>(candidate_[half_ - 1]) * quotient_[half_ - 1];
+  return modulus_[2 * half_ - 1] - static_cast<uint64_t>(product >> 64) <= 2;
+}
+
+bool FactorTest::ProductIsModulus() {
+  memset(work_, 0, sizeof(work_));
+  for (size_t i = 0; i < half_; ++i) {
+    uint64_t carry = 0;
+    for (size_t j = 0; j < half_; ++j) {
+      const DoubleLimb sum =
+          static_cast<DoubleLimb>(quotient_[i]) * candidate_[j] + work_[i + j] +
+          carry;
+      work_[i + j] = static_cast<uint64_t>(sum);
+      carry = static_cast<uint64_t>(sum >> 64);
+    }
+    work_[i + half_] = carry;
+  }
+  return memcmp(work_, modulus_, 2 * half_ * sizeof(uint64_t)) == 0;
 }
 
 }  // namespace bulkhead::vault_keys

@@ -35,12 +35,14 @@ class FactorTest {
 
   Factor Check();
   bool Divides();
+  bool TopLimbsAgree() const;
+  bool ProductIsModulus();
 
   size_t half_ = 0;  // limbs in a candidate
   uint64_t modulus_[kMostLimbs] = {};
   uint64_t candidate_[kMostLimbs / 2] = {};
   uint64_t quotient_[kMostLimbs / 2] = {};
-  uint64_t remainder_[kMostLimbs] = {};
+  uint64_t work_[kMostLimbs] = {};
 };
 
 }  // namespace bulkhead::vault_keys

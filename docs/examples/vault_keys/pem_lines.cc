@@ -19,32 +19,8 @@
 namespace bulkhead::vault_keys {
 namespace {
 
-constexpr uint64_t kRollingFactor = 0x9e3779b97f4a7c15;
 constexpr uint64_t kConfirmingFactor = 0xc2b2ae3d27d4eb4f;
 constexpr size_t kLargestFile = 64 * 1024;
-
-constexpr uint64_t Power(uint64_t base, size_t exponent) {
-  uint64_t power = 1;
-  for (size_t i = 0; i < exponent; ++i) power *= base;
-  return power;
-}
-
-constexpr uint64_t kLeavingFactor = Power(kRollingFactor, kPemLineChars);
-
-constexpr char kAlphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-struct Base64Values {
-  int8_t value[256];
-  constexpr Base64Values() : value() {
-    for (int i = 0; i < 256; ++i) value[i] = -1;
-    for (int i = 0; i < 64; ++i) {
-      value[static_cast<uint8_t>(kAlphabet[i])] = static_cast<int8_t>(i);
-    }
-  }
-};
-
-constexpr Base64Values kBase64;
 
 uint64_t HashOf(const char* line, uint64_t factor) {
   uint64_t hash = 0;
@@ -120,17 +96,8 @@ void AnswerFor(const char* path, Answer* answer) {
 
 }  // namespace
 
-bool IsBase64(uint8_t character) { return kBase64.value[character] >= 0; }
-
-bool LineRoller::Add(uint8_t entering, uint8_t leaving) {
-  hash_ = hash_ * kRollingFactor + entering + 1;
-  if (length_ < kPemLineChars) return ++length_ == kPemLineChars;
-  hash_ -= kLeavingFactor * (static_cast<uint64_t>(leaving) + 1);
-  return true;
-}
-
 LineFingerprint FingerprintOf(const char* line) {
-  return {HashOf(line, kRollingFactor), HashOf(line, kConfirmingFactor)};
+  return {HashOf(line, LineRoller::kFactor), HashOf(line, kConfirmingFactor)};
 }
 
 bool Contains(const PemLines& lines, uint64_t rolling, const char* line) {

@@ -27,12 +27,36 @@ struct PemLines {
   LineFingerprint lines[kMost];
 };
 
-// True for the characters of base64, without '='.
-bool IsBase64(uint8_t character);
+inline constexpr char kBase64Alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+// The value of each character of base64, -1 for every other; '=' is none.
+struct Base64Values {
+  int8_t value[256];
+  constexpr Base64Values() : value() {
+    for (int i = 0; i < 256; ++i) value[i] = -1;
+    for (int i = 0; i < 64; ++i) {
+      value[static_cast<uint8_t>(kBase64Alphabet[i])] = static_cast<int8_t>(i);
+    }
+  }
+};
+
+inline constexpr Base64Values kBase64;
+
+inline bool IsBase64(uint8_t character) {
+  return kBase64.value[character] >= 0;
+}
+
+constexpr uint64_t Power(uint64_t base, size_t exponent) {
+  return exponent == 0 ? 1 : base * Power(base, exponent - 1);
+}
 
 // The hash of kPemLineChars characters that LineRoller computes step by step.
 class LineRoller {
  public:
+  static constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
+  static constexpr uint64_t kLeavingFactor = Power(kFactor, kPemLineChars);
+
   void Clear() {
     hash_ = 0;
     length_ = 0;
@@ -41,7 +65,12 @@ class LineRoller {
   // Takes the next character of a run. `leaving` is the one kPemLineChars
   // before it, and is used only when the run is that long. Returns whether
   // hash() now is that of a whole line.
-  bool Add(uint8_t entering, uint8_t leaving);
+  bool Add(uint8_t entering, uint8_t leaving) {
+    hash_ = hash_ * kFactor + entering + 1;
+    if (length_ < kPemLineChars) return ++length_ == kPemLineChars;
+    hash_ -= kLeavingFactor * (static_cast<uint64_t>(leaving) + 1);
+    return true;
+  }
 
   uint64_t hash() const { return hash_; }
 

@@ -9,9 +9,9 @@ namespace bulkhead::vault_keys {
 namespace {
 
 // A window of a factor's size with fewer byte values than this is not divided.
-// 128 random bytes have 101 of the 256 values; fewer than 64 have a chance
-// below 2^-48. Program text and data stay below it nearly always.
-constexpr size_t kLeastDifferentBytes = 64;
+// 128 random bytes have some 101 of the 256 values, and fewer than 72 once in
+// 10^13 times. Program text and data stay below it nearly always.
+constexpr size_t kLeastDifferentBytes = 72;
 
 constexpr size_t kPrivateHeaderBytes = 4;  // 02 82 hh ll or 02 81 ll xx
 
