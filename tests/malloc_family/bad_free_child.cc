@@ -15,7 +15,7 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -51,10 +51,13 @@ void* Mapped(size_t size) {
   return p == MAP_FAILED ? nullptr : p;
 }
 
+// One of several blocks side by side, of which the others live on: were it the
+// only one, its pages would be nobody's after the free, or another block's.
 void* Freed(size_t size) {
-  void* const p = Allocate(size);
-  free(p);
-  return p;
+  char* blocks[64];
+  for (char*& block : blocks) block = Allocate(size);
+  free(blocks[32]);
+  return blocks[32];
 }
 
 // Freed, and then pushed out of the cache that holds the latest frees.
@@ -68,13 +71,14 @@ void* FreedLongAgo(size_t size) {
 }
 
 void* FreedByAnotherThread(size_t size) {
-  void* const p = Allocate(size);
-  std::thread([p] { free(p); }).join();
-  return p;
+  char* blocks[64];
+  for (char*& block : blocks) block = Allocate(size);
+  std::thread([&blocks] { free(blocks[32]); }).join();
+  return blocks[32];
 }
 
 // The pointer that the name stands for; false for an unknown name.
-bool Find(const std::string& name, char* stack, void** p) {
+bool Find(std::string_view name, char* stack, void** p) {
   if (name == "stack")
     *p = Launder(stack + 64);
   else if (name == "static")
@@ -140,7 +144,7 @@ void FlushCaches() {
   }
 }
 
-bool Release(const std::string& how, void* p) {
+bool Release(std::string_view how, void* p) {
   if (how == "free")
     free(p);
   else if (how == "libc-free")
@@ -166,6 +170,10 @@ bool Release(const std::string& how, void* p) {
 }
 
 int Main(int argc, char** argv) {
+  // Nothing allocates between the making of a pointer and its release: the
+  // address could be a live block's by then.
+  static char output_buffer[BUFSIZ];
+  setvbuf(stdout, output_buffer, _IOFBF, sizeof(output_buffer));
   char stack[4096] = "stack";
   void* p = nullptr;
   if (argc != 3 || !Find(argv[1], stack, &p) || p == nullptr) {

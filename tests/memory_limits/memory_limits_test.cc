@@ -41,9 +41,9 @@ size_t Served(const Outcome& outcome) {
 }
 
 // Whether a run under a limit was refused at its start in the way that is
-// asked for: one line that names Bulkhead and the limit, and exit status 1.
+// asked for: one line that names Bulkhead and the limit, and exit status 2.
 bool RefusedClearly(const Outcome& outcome) {
-  return outcome.ExitedWith(1) && outcome.output.empty() &&
+  return outcome.ExitedWith(2) && outcome.output.empty() &&
          std::count(outcome.errors.begin(), outcome.errors.end(), '\n') == 1 &&
          std::regex_search(
              outcome.errors,
@@ -77,8 +77,9 @@ TEST_P(MemoryLimit, OfAddressSpace) {
   command.limits = {{RLIMIT_AS, 512 * kMiB}};
   const Outcome outcome = RunProgram(command);
   EXPECT_TRUE(outcome.ExitedWith(0)) << outcome;
-  // A good part of the limit must reach the program.
-  EXPECT_GE(Served(outcome), 512 * kMiB / 8);
+  // A good part of the limit must reach the program. A block that grows by
+  // moving has half of that only.
+  EXPECT_GE(Served(outcome), 512 * kMiB / 12);
 }
 
 TEST_P(MemoryLimit, OfData) {
