@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <future>
 #include <initializer_list>
 #include <new>
 #include <string>
@@ -197,9 +198,13 @@ size_t ExhaustByMixture() {
 
 size_t ExhaustByThreads() {
   std::atomic<size_t> served{0};
+  // All threads have their stacks before the first one takes what there is.
+  std::promise<void> all_started;
+  const std::shared_future<void> start = all_started.get_future().share();
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&served] {
+    threads.emplace_back([&served, start] {
+      start.wait();
       Blocks blocks;
       served += blocks.TakeAll(20 * kKiB, Malloc);
       blocks.Free(SIZE_MAX);
@@ -207,6 +212,7 @@ size_t ExhaustByThreads() {
       blocks.Free(SIZE_MAX);
     });
   }
+  all_started.set_value();
   for (std::thread& thread : threads) thread.join();
   return served;
 }
