@@ -10,6 +10,9 @@
 namespace bulkhead {
 namespace {
 
+// The signature of QEMU where it emulates the CPU too.
+constexpr char kQemuEmulation[] = "TCGTCGTCGTCG";
+
 const char* HypervisorName(const std::string& signature) {
   constexpr struct {
     const char* signature;
@@ -19,7 +22,7 @@ const char* HypervisorName(const std::string& signature) {
       {"Microsoft Hv", "Hyper-V"},
       {"VMwareVMware", "VMware"},
       {"XenVMMXenVMM", "Xen"},
-      {"TCGTCGTCGTCG", "QEMU's emulation"},
+      {kQemuEmulation, "QEMU's emulation"},
       {"bhyve bhyve ", "bhyve"},
   };
   for (const auto& known : kKnown) {
@@ -46,6 +49,7 @@ std::string MissingKeysAdvice(const CpuFacts& cpu) {
       "let it pass the CPU through (QEMU and KVM: -cpu host; libvirt: "
       "host-passthrough), or take another kind of virtual machine";
   const bool guest = !cpu.hypervisor.empty();
+  if (cpu.hypervisor == kQemuEmulation) return "start QEMU with -cpu max";
   switch (ModelHasKeys(cpu)) {
     case Knowledge::kYes:
       return guest ? absl::StrCat(
@@ -104,7 +108,10 @@ Finding KernelKeys(const CpuFacts& cpu) {
 
 Knowledge ModelHasKeys(const CpuFacts& cpu) {
   if (cpu.vendor == "AuthenticAMD") {
-    return cpu.family >= 0x19 ? Knowledge::kYes : Knowledge::kNo;
+    if (cpu.family >= 0x19) return Knowledge::kYes;  // Zen 3 and later
+    // Hypervisors' generic models claim an old family, whatever is below.
+    return cpu.family < 0x17 && !cpu.hypervisor.empty() ? Knowledge::kUnknown
+                                                        : Knowledge::kNo;
   }
   if (cpu.vendor != "GenuineIntel" || cpu.family != 6) {
     return Knowledge::kUnknown;

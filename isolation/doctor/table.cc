@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
@@ -101,6 +102,15 @@ const char* LevelText(Level level) {
   return "";
 }
 
+// The names of all findings that cost something.
+std::string WeakerThanPossible(const std::vector<Finding>& findings) {
+  std::vector<absl::string_view> names;
+  for (const Finding& finding : findings) {
+    if (!finding.lost.empty()) names.push_back(finding.name);
+  }
+  return absl::StrJoin(names, ", ");
+}
+
 void AppendField(std::string& out, absl::string_view name,
                  const std::string& value) {
   absl::StrAppend(&out, JsonString(std::string(name)), ": ", JsonString(value));
@@ -132,6 +142,11 @@ std::string RenderTable(const std::vector<Finding>& findings,
   AppendColumn(out, LevelText(decision.level), 0);
   if (!decision.reason.empty()) {
     AppendColumn(out, absl::StrCat("Because: ", decision.reason, "."), 0);
+  }
+  const std::string weaker = WeakerThanPossible(findings);
+  if (!weaker.empty()) {
+    AppendColumn(out, absl::StrCat("Weaker here, as said above: ", weaker, "."),
+                 0);
   }
   return out;
 }
