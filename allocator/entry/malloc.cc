@@ -29,8 +29,8 @@ bool IsPowerOfTwo(size_t value) {
 
 void* AllocateHere(size_t size, size_t alignment, Fill fill) {
   ThreadRecord& record = EnterHeap();
-  void* block = Allocate(record, CurrentCompartment(record), size, alignment,
-                         fill);
+  void* block = Allocate(record, AllocatingCompartment(record), size,
+                         alignment, fill);
   if (__builtin_expect(block == nullptr, false)) errno = ENOMEM;
   return block;
 }

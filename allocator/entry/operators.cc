@@ -28,7 +28,7 @@ constexpr size_t kDefaultAlignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
 void* TryAllocate(size_t size, size_t alignment) {
   ThreadRecord& record = EnterHeap();
-  return Allocate(record, CurrentCompartment(record), size,
+  return Allocate(record, AllocatingCompartment(record), size,
                   alignment < kDefaultAlignment ? kDefaultAlignment : alignment,
                   Fill::kNone);
 }

@@ -63,6 +63,7 @@ void Statistics(CompartmentId id, bh_heap_stats& stats) {
   ViolationPlace place;
   place.address = reinterpret_cast<uintptr_t>(pointer);
   place.program_counter = reinterpret_cast<uintptr_t>(caller);
+  place.after_call = true;
   place.domain = domain;
   ReportViolation(kind, place);
 }

@@ -93,11 +93,11 @@ HeapRun* RunFor(CompartmentRow& row, size_t bytes, size_t alignment) {
 }
 
 size_t StackStride(const CompartmentRow& row) {
-  return row.traits.stack_bytes + kPageBytes;
+  return row.traits.stack_bytes + kStackGuardBytes;
 }
 
 PageRange StackPages(const CompartmentRow& row, size_t index) {
-  return {row.stack_cages.begin + index * StackStride(row) + kPageBytes,
+  return {row.stack_cages.begin + index * StackStride(row) + kStackGuardBytes,
           row.traits.stack_bytes};
 }
 

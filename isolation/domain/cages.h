@@ -26,7 +26,7 @@ extern Enforcement enforcement;
 // keys they are accessible only while the compartment is open.
 uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment);
 
-// The upper end of a new stack with a guard page below, or 0.
+// The upper end of a new stack with a guard below, or 0.
 uintptr_t CommitStack(CompartmentRow& row);
 
 // Without keys: makes all of the compartment accessible, or inaccessible, to

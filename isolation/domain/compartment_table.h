@@ -26,6 +26,9 @@
 namespace bulkhead {
 
 inline constexpr size_t kMostRuns = 16;
+// Inaccessible pages below each stack, so that a frame of that size does not
+// step over them unprobed.
+inline constexpr size_t kStackGuardBytes = size_t{64} << 10;
 inline constexpr size_t kNameBytes = 32;
 
 // Adjoining cages that a heap fills from their lower end.

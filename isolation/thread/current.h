@@ -30,6 +30,14 @@ inline CompartmentId CurrentCompartment(const ThreadRecord& record) {
   return DomainOf(pkru, record);
 }
 
+// Whose heap malloc serves: the current compartment's, unless libc asks for
+// itself.
+inline CompartmentId AllocatingCompartment(const ThreadRecord& record) {
+  const CompartmentId current = CurrentCompartment(record);
+  if (__builtin_expect(record.serving_libc != 0, false)) return kRoot;
+  return current;
+}
+
 // Whether the domain in which the thread of `record`, the caller, runs may write
 // to the heap of `owner`.
 bool MayWrite(const ThreadRecord& record, CompartmentId owner);

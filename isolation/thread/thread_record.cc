@@ -66,6 +66,7 @@ ThreadRecord* AttachThread() {
     record->exiting = false;
   }
   record->depth = 0;
+  record->serving_libc = 0;
   record->current = kRoot;
   record->pkru = Pkru{bulkhead_root_pkru};
   for (size_t i = 0; i < BH_MAX_COMPARTMENTS; ++i) {

@@ -47,7 +47,9 @@ struct alignas(64) ThreadRecord {
   bool exiting = false;  // its thread said goodbye, and may still run a little
   ThreadRecord* next = nullptr;
   uint32_t depth = 0;  // of frames
-  uint32_t unused = 0;
+  // Above 0, malloc serves the root's heap whatever the domain: libc is making
+  // what every domain will use.
+  uint32_t serving_libc = 0;
   void* signal_stack = nullptr;
 
   // The upper end of the thread's stack in each compartment, free part; 0: none.

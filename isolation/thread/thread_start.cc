@@ -72,8 +72,13 @@ extern "C" BULKHEAD_API int pthread_create(pthread_t* thread,
       bh_malloc(bh_compartment{0, 0}, sizeof(bulkhead::Start)));
   if (start == nullptr) return EAGAIN;
   *start = {routine, argument};
+  // The thread's TLS and its bookkeeping are for every domain, and outlive the
+  // compartment that the creator may be in.
+  bulkhead::ThreadRecord* record = bulkhead::CurrentRecord();
+  ++record->serving_libc;
   const int result =
       bulkhead::Next()(thread, attributes, bulkhead::Run, start);
+  --record->serving_libc;
   if (result != 0) free(start);
   return result;
 }

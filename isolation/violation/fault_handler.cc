@@ -63,7 +63,7 @@ CompartmentId InterruptedDomain(const ucontext_t& context,
 bool IsGuardPage(const CompartmentRow& row, uintptr_t address) {
   const uintptr_t offset = address - row.stack_cages.begin;
   return offset < row.stack_cages.bytes &&
-         offset % (row.traits.stack_bytes + kPageBytes) < kPageBytes;
+         offset % (row.traits.stack_bytes + kStackGuardBytes) < kStackGuardBytes;
 }
 
 // Puts the previous handler back; the fault then happens again, to it.

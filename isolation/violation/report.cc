@@ -102,7 +102,7 @@ struct Walk {
 _Unwind_Reason_Code AddFrame(_Unwind_Context* context, void* argument) {
   auto& walk = *static_cast<Walk*>(argument);
   const uintptr_t address = _Unwind_GetIP(context);
-  if (walk.reached) {
+  if (walk.reached && address != 0) {
     walk.Add(address - 1);
   } else if (address == walk.program_counter) {
     walk.reached = true;
@@ -144,7 +144,7 @@ void ReportViolation(ViolationKind kind, const ViolationPlace& place) {
   }
   Walk walk;
   walk.program_counter = place.program_counter;
-  walk.Add(place.program_counter);
+  walk.Add(place.program_counter - (place.after_call ? 1 : 0));
   if (place.stack_readable) _Unwind_Backtrace(AddFrame, &walk);
   for (int i = 0; i < walk.count; ++i) WriteFrame(i, walk.frames[i]);
   WriteSummary(text, place.address, walk.frames[0]);

@@ -31,7 +31,8 @@ enum class ViolationKind {
 // Where a violation happened.
 struct ViolationPlace {
   uintptr_t address = 0;          // what was touched or freed
-  uintptr_t program_counter = 0;  // of the access, or a return address of free()
+  uintptr_t program_counter = 0;  // of the access, or after the call
+  bool after_call = false;        // which of the two
   CompartmentId domain = kRoot;   // in whose domain the thread ran
   // Whether the stack below the program counter may be read from here.
   bool stack_readable = true;
