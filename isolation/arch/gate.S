@@ -160,6 +160,26 @@
 	xor	r11d, r11d
 .endm
 
+/* PKRU tells who runs only if opening r13's key changes it. Where the key is
+ * open already, the record must name the compartment, edi's low half, and its
+ * stack must be free below what this thread stands on.
+ * Clobbers rax, rcx, rdx. */
+.macro CHECK_CURRENT
+	mov	edx, [rbx + BH_RECORD_PKRU]
+	mov	eax, edx
+	and	eax, [r13 + BH_ROW_OPEN_MASK]
+	cmp	eax, edx
+	jne	1f
+	movzx	ecx, di
+	cmp	ecx, [rbx + BH_RECORD_CURRENT]
+	jne	bulkhead_already_open
+	mov	rax, [rbx + BH_RECORD_STACKS + rcx * 8]
+	sub	rax, rsp
+	cmp	rax, [r13 + BH_ROW_STACK_BYTES]
+	jb	bulkhead_already_open
+1:
+.endm
+
 	.globl	bulkhead_gate_pku
 	.hidden	bulkhead_gate_pku
 	.type	bulkhead_gate_pku, @function
@@ -187,6 +207,7 @@ bulkhead_gate_pku:
 	shr	rax, 32
 	cmp	eax, [r13 + BH_ROW_GENERATION]
 	jne	.Lgate_not_live
+	CHECK_CURRENT
 
 	OPEN
 	movzx	ecx, di
@@ -256,6 +277,9 @@ bulkhead_gate_pku:
 bulkhead_not_this_thread:
 	mov	edx, BH_GATE_OTHER_THREAD
 	jmp	.Lgate_refuse
+bulkhead_already_open:
+	mov	edx, BH_GATE_ALREADY_OPEN
+	jmp	.Lgate_refuse
 bulkhead_not_this_domain:
 	mov	edx, BH_GATE_OTHER_DOMAIN
 	jmp	.Lgate_refuse
@@ -279,6 +303,7 @@ bulkhead_scope_pku:
 	shl	rcx, BH_ROW_SHIFT
 	lea	r13, [rip + bulkhead_compartments]
 	add	r13, rcx
+	CHECK_CURRENT
 	OPEN
 	/* A jump to the WRPKRU above brings its own function: only a compartment
 	 * that allows scopes may be opened for it. */

@@ -28,6 +28,7 @@
 #define BH_ROW_FIRST_ENTRY 12
 #define BH_ROW_ENTRY_COUNT 16
 #define BH_ROW_SCOPES 20
+#define BH_ROW_STACK_BYTES 32
 #define BH_ROW_SHIFT 9
 
 /* EntryRow. */
@@ -54,6 +55,7 @@
 #define BH_GATE_OTHER_THREAD 0x1003
 #define BH_GATE_NOT_LIVE 0x1004
 #define BH_GATE_NO_ENTRY 0x1005
+#define BH_GATE_ALREADY_OPEN 0x1006
 
 /* Vector state that a gate clears on its way out. */
 #define BH_VECTOR_SSE 0

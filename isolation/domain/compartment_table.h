@@ -55,9 +55,10 @@ struct alignas(512) CompartmentRow {
   uint32_t scopes = 0;  // 1: bh_with_scope() is allowed
 
   HardwareKey key = kUntagged;
-  uint32_t scopes_inside = 0;  // threads in bh_with_scope(), all threads
-  uint32_t threads_inside = 0;  // without keys: gates and scopes, all threads
+  uint32_t scopes_inside = 0;  // visits by bh_with_scope(), all threads
   Traits traits = {};
+
+  uint32_t threads_inside = 0;  // without keys: all visits, all threads
   char name[kNameBytes] = {};
   const bh_gate* gates = nullptr;  // entry i of the row was declared at gates[i]
 
@@ -74,6 +75,9 @@ static_assert(offsetof(CompartmentRow, generation) == BH_ROW_GENERATION);
 static_assert(offsetof(CompartmentRow, first_entry) == BH_ROW_FIRST_ENTRY);
 static_assert(offsetof(CompartmentRow, entry_count) == BH_ROW_ENTRY_COUNT);
 static_assert(offsetof(CompartmentRow, scopes) == BH_ROW_SCOPES);
+static_assert(offsetof(CompartmentRow, traits) +
+                  offsetof(Traits, stack_bytes) ==
+              BH_ROW_STACK_BYTES);
 
 struct EntryRow {
   uint64_t (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,

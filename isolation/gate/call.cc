@@ -9,7 +9,7 @@
 #include "isolation/domain/compartment_table.h"
 #include "isolation/gate/page_gate.h"
 #include "isolation/monitor/compartments.h"
-#include "isolation/monitor/own_domain.h"
+#include "isolation/monitor/domain_frame.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
@@ -55,6 +55,17 @@ bh_status Prepare(uint64_t wanted, bh_compartment compartment) {
   }
 }
 
+bool IsAboutDomain(uint64_t wanted) {
+  return wanted == BH_GATE_OTHER_DOMAIN || wanted == BH_GATE_ALREADY_OPEN;
+}
+
+// Whom the record must name as current before the gate is tried again.
+CompartmentId NextCurrent(uint64_t wanted, const ThreadRecord& record,
+                          bh_compartment compartment) {
+  return wanted == BH_GATE_ALREADY_OPEN ? CompartmentId{compartment.id}
+                                        : CurrentCompartment(record);
+}
+
 bh_result CallWithKey(uint64_t target, bh_compartment compartment,
                       const Arguments& arguments) {
   const uint64_t* word = arguments.word;
@@ -62,9 +73,10 @@ bh_result CallWithKey(uint64_t target, bh_compartment compartment,
     const bh_result result = bulkhead_gate_pku(target, word[0], word[1], word[2],
                                                word[3], word[4], word[5]);
     if (__builtin_expect(result.status == BH_OK, true)) return result;
-    if (result.status == BH_GATE_OTHER_DOMAIN) {
-      OwnDomain domain(*CurrentRecord());
-      if (!domain.ok()) return Refused(BH_ERR_DEPTH);
+    if (IsAboutDomain(result.status)) {
+      ThreadRecord& record = *CurrentRecord();
+      DomainFrame frame(record, NextCurrent(result.status, record, compartment));
+      if (!frame.ok()) return Refused(BH_ERR_DEPTH);
       return CallWithKey(target, compartment, arguments);
     }
     const bh_status status = Prepare(result.status, compartment);
@@ -72,19 +84,22 @@ bh_result CallWithKey(uint64_t target, bh_compartment compartment,
   }
 }
 
-bh_status ScopeWithKey(uint64_t id, void (*function)(void*), void* context) {
+bh_status ScopeWithKey(bh_compartment compartment, void (*function)(void*),
+                       void* context) {
   for (;;) {
-    const bh_result result = bulkhead_scope_pku(id, function, context);
+    const bh_result result =
+        bulkhead_scope_pku(compartment.id, function, context);
     if (result.status == BH_OK) return BH_OK;
     if (result.status == BH_GATE_OTHER_THREAD) {
       AttachThread();
       continue;
     }
-    BULKHEAD_CHECK(result.status == BH_GATE_OTHER_DOMAIN,
+    BULKHEAD_CHECK(IsAboutDomain(result.status),
                    "a scope gave an unknown answer");
-    OwnDomain domain(*CurrentRecord());
-    if (!domain.ok()) return BH_ERR_DEPTH;
-    return ScopeWithKey(id, function, context);
+    ThreadRecord& record = *CurrentRecord();
+    DomainFrame frame(record, NextCurrent(result.status, record, compartment));
+    if (!frame.ok()) return BH_ERR_DEPTH;
+    return ScopeWithKey(compartment, function, context);
   }
 }
 
@@ -116,7 +131,7 @@ bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
   __atomic_fetch_add(&row->scopes_inside, 1, __ATOMIC_SEQ_CST);
   bh_status status = BH_ERR_DESTROYED;
   if (FindLive(compartment) == row) {
-    status = ScopeWithKey(compartment.id, function, context);
+    status = ScopeWithKey(compartment, function, context);
   }
   __atomic_fetch_sub(&row->scopes_inside, 1, __ATOMIC_SEQ_CST);
   return status;

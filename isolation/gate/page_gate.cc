@@ -8,13 +8,11 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/compartment_table.h"
 #include "isolation/monitor/compartments.h"
+#include "isolation/monitor/domain_frame.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
 namespace {
-
-// As in own_domain.cc: what the way to the switch of stacks may still use.
-constexpr uintptr_t kGateRoom = 2048;
 
 // Counts this thread into the row and opens its pages for the first one.
 bh_status Open(CompartmentRow& row, bh_compartment compartment) {
@@ -35,34 +33,6 @@ void Close(CompartmentRow& row) {
   BULKHEAD_CHECK(SetAccessible(row, false),
                  "the kernel refused to close a compartment");
 }
-
-// The record's current compartment, changed for as long as this object lives.
-class Visit {
- public:
-  Visit(ThreadRecord& record, CompartmentId id) : record_(record) {
-    const uint32_t index = Index(record.current);
-    left_ = {record.pkru, record.current, record.stacks[index]};
-    const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-    const uintptr_t end = record.stack_ends[index];
-    if (end != 0 && here < end &&
-        here >= end - RowOf(record.current).traits.stack_bytes) {
-      record.stacks[index] = RoundDown(here - kGateRoom, 64);
-    }
-    record.frames[record.depth++] = left_;
-    record.current = id;
-  }
-  ~Visit() {
-    --record_.depth;
-    record_.current = left_.current;
-    record_.stacks[Index(left_.current)] = left_.stack;
-  }
-  Visit(const Visit&) = delete;
-  Visit& operator=(const Visit&) = delete;
-
- private:
-  ThreadRecord& record_;
-  Frame left_;
-};
 
 bh_status Enter(ThreadRecord& record, CompartmentRow& row,
                 bh_compartment compartment) {
@@ -93,7 +63,7 @@ bh_result CallByPages(bh_compartment compartment, uint64_t entry,
     status = PrepareThread(record, row);
   }
   if (status == BH_OK) {
-    Visit visit(record, IdOf(row));
+    DomainFrame frame(record, IdOf(row));
     value = bulkhead_stack_call(
         bulkhead_entries[row.first_entry + entry].function,
         record.stacks[compartment.id], arguments.word);
@@ -109,7 +79,7 @@ bh_status ScopeByPages(bh_compartment compartment, void (*function)(void*),
   const bh_status status = Enter(record, row, compartment);
   if (status != BH_OK) return status;
   {
-    Visit visit(record, IdOf(row));
+    DomainFrame frame(record, IdOf(row));
     function(context);
   }
   Close(row);

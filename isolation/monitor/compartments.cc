@@ -8,7 +8,7 @@
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/heap_hooks.h"
-#include "isolation/monitor/own_domain.h"
+#include "isolation/monitor/domain_frame.h"
 #include "isolation/monitor/process.h"
 #include "isolation/sys/lock.h"
 #include "isolation/sys/syscalls.h"
@@ -221,8 +221,9 @@ bh_status CreateCompartment(const char* name, const bh_options& options,
 }
 
 bh_status DestroyCompartment(bh_compartment compartment) {
-  OwnDomain domain(*CurrentRecord());
-  if (!domain.ok()) return BH_ERR_DEPTH;
+  ThreadRecord& own = *CurrentRecord();
+  DomainFrame frame(own, CurrentCompartment(own));
+  if (!frame.ok()) return BH_ERR_DEPTH;
   LockHolder hold(lock);
   CompartmentRow* row = FindLive(compartment);
   if (row == nullptr || IdOf(*row) == kRoot) return BH_ERR_DESTROYED;

@@ -32,7 +32,8 @@ inline constexpr size_t kBackendStateBytes = 4096;
 struct Frame {
   Pkru pkru;
   CompartmentId current;
-  uintptr_t stack;  // where the next gate into `current` would have started
+  CompartmentId left;  // the compartment that ran
+  uintptr_t stack;     // where the next gate into `left` would have started
 };
 
 struct alignas(64) ThreadRecord {

@@ -47,6 +47,7 @@ void FreeTwice(void* block) {
   __asm__("" : "+r"(again));
   // Its slab stays in use.
   void* neighbour = malloc(100);
+  __asm__ volatile("" : : "r"(neighbour));
   free(block);
   free(again);
   free(neighbour);
