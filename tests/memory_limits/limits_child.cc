@@ -224,7 +224,7 @@ size_t UseTheRest() {
   getrlimit(RLIMIT_AS, &limit);
   const size_t mapping = limit.rlim_cur / 8;
   void* const mapped = mmap(nullptr, mapping, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   Check(mapped != MAP_FAILED,
         "no room for a mapping of an eighth of the limit");
   for (int i = 0; i < 3; ++i) std::thread([] { free(malloc(100)); }).join();

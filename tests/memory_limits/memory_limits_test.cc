@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <regex>
 #include <string>
 #include <tuple>
@@ -72,14 +74,16 @@ const auto kPlaces =
 
 class MemoryLimit : public OnEveryAllocator {};
 
+constexpr size_t kAddressSpace = 384 * kMiB;
+
 TEST_P(MemoryLimit, OfAddressSpace) {
   Command command = Work("none");
-  command.limits = {{RLIMIT_AS, 512 * kMiB}};
+  command.limits = {{RLIMIT_AS, kAddressSpace}};
   const Outcome outcome = RunProgram(command);
   EXPECT_TRUE(outcome.ExitedWith(0)) << outcome;
   // A good part of the limit must reach the program. A block that grows by
   // moving has half of that only.
-  EXPECT_GE(Served(outcome), 512 * kMiB / 12);
+  EXPECT_GE(Served(outcome), kAddressSpace / 12);
 }
 
 TEST_P(MemoryLimit, OfData) {
@@ -116,6 +120,63 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values("malloc", "malloc-small", "malloc-slab",
                                      "malloc-huge", "calloc", "memalign",
                                      "posix-memalign", "new", "new-nothrow")),
+    NameOf);
+
+// Sets the kernel's overcommit mode of the whole machine, for as long as it
+// lives.
+class OvercommitMode {
+ public:
+  explicit OvercommitMode(const char* mode) : old_(Read()) { Write(mode); }
+  ~OvercommitMode() { Write(old_); }
+
+ private:
+  static constexpr char kPath[] = "/proc/sys/vm/overcommit_memory";
+  static std::string Read() {
+    std::string mode;
+    std::ifstream(kPath) >> mode;
+    return mode;
+  }
+  static void Write(const std::string& mode) {
+    std::ofstream(kPath) << mode;
+    EXPECT_EQ(Read(), mode) << kPath;
+  }
+  const std::string old_;
+};
+
+bool OnAMachineOfItsOwn() {
+  std::ifstream file("/proc/cmdline");
+  const std::string line((std::istreambuf_iterator<char>(file)), {});
+  return line.find("rdinit=/.vm/init") != std::string::npos;
+}
+
+class Overcommit : public OnEveryAllocator {
+ protected:
+  void SetUp() override {
+    if (!OnAMachineOfItsOwn()) {
+      GTEST_SKIP() << "the setting is the whole machine's: this runs on the "
+                      "emulated one only";
+    }
+  }
+};
+
+TEST_P(Overcommit, Strict) {
+  const OvercommitMode mode("2");
+  const Outcome outcome = RunProgram(Work("none"));
+  EXPECT_TRUE(outcome.ExitedWith(0)) << outcome;
+}
+
+TEST_P(Overcommit, Always) {
+  const OvercommitMode mode("1");
+  Command command = Work("none");
+  command.limits = {{RLIMIT_AS, kAddressSpace}};
+  const Outcome outcome = RunProgram(command);
+  EXPECT_TRUE(outcome.ExitedWith(0)) << outcome;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Overcommit,
+    testing::Combine(kPlaces, testing::Values("start", "malloc", "malloc-huge",
+                                              "realloc")),
     NameOf);
 
 class StartUnderALimit : public testing::TestWithParam<Place> {
