@@ -1,0 +1,431 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What Bulkhead does not stop today: each limit of limits.md, shown. A test
+// here that fails because something is now stopped is good news: strike the
+// limit from the page, and turn the test round.
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <threads.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bulkhead/compartment.h"
+#include "gtest/gtest.h"
+#include "tests/support/child.h"
+#include "tests/support/mappings.h"
+
+namespace {
+
+using bulkhead::Compartment;
+using bulkhead_test::ChildResult;
+using bulkhead_test::FindMapping;
+using bulkhead_test::RunInChild;
+
+constexpr char kSecret = 0x5a;
+
+char* Allocate(size_t size) {
+  char* block = static_cast<char*>(malloc(size));
+  if (block != nullptr) memset(block, kSecret, size);
+  return block;
+}
+BULKHEAD_ENTRY(kAllocate, "keys", Allocate);
+
+char Read(const char* address) {
+  return *const_cast<const volatile char*>(address);
+}
+BULKHEAD_ENTRY(kRead, "keys", Read);
+
+void Write(char* address, char value) {
+  *const_cast<volatile char*>(address) = value;
+}
+BULKHEAD_ENTRY(kWrite, "keys", Write);
+
+bool HasKeys() { return bh_get_level() == BH_LEVEL_PKU; }
+
+class LimitsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = Compartment::Create("keys");
+    ASSERT_TRUE(made.ok()) << made.status();
+    keys = *made;
+    block = keys.Call(kAllocate, size_t{4096}).value();
+  }
+  void TearDown() override { EXPECT_EQ(keys.Destroy(), absl::OkStatus()); }
+
+  // Reads the secret from the root, without a gate.
+  bool IsOpen() const { return Read(block) == kSecret; }
+
+  Compartment keys{bh_compartment{0, 0}};
+  char* block = nullptr;
+};
+
+TEST_F(LimitsTest, MetadataCarriesNoKey) {
+  void* record;
+  __asm__("mov %%gs:0, %0" : "=r"(record));
+  const auto mapping = FindMapping(record);
+  EXPECT_EQ(mapping.permissions, "rw-p");
+  EXPECT_LE(mapping.key, 0);
+}
+
+char global_of_the_vault = 0;
+
+void* MapInside() {
+  global_of_the_vault = kSecret;
+  void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  memset(page, kSecret, 4096);
+  return page;
+}
+BULKHEAD_ENTRY(kMapInside, "keys", MapInside);
+
+TEST_F(LimitsTest, GlobalsAndMappingsAreOutsideTheVault) {
+  char* page = static_cast<char*>(keys.Call(kMapInside).value());
+  EXPECT_EQ(Read(page), kSecret);
+  EXPECT_EQ(Read(&global_of_the_vault), kSecret);
+  EXPECT_EQ(munmap(page, 4096), 0);
+}
+
+TEST_F(LimitsTest, EntriesFollowTheirCallersPointers) {
+  ASSERT_EQ(keys.Call(kWrite, block, char{1}), absl::OkStatus());
+  EXPECT_EQ(keys.Call(kRead, block).value(), 1);
+  EXPECT_FALSE(keys.Outside(block, 1));
+}
+
+TEST_F(LimitsTest, NeighboursInOneHeapAreReadable) {
+  char* own = static_cast<char*>(malloc(64));
+  char* victim = static_cast<char*>(malloc(64));
+  memset(victim, kSecret, 64);
+  EXPECT_EQ(Read(own + (victim - own)), kSecret);
+  free(own);
+  free(victim);
+}
+
+TEST_F(LimitsTest, SomeSystemCallsIgnoreKeys) {
+  char copy = 0;
+  const iovec local = {&copy, 1};
+  const iovec remote = {block, 1};
+  if (HasKeys()) {
+    EXPECT_EQ(process_vm_readv(getpid(), &local, 1, &remote, 1, 0), 1);
+    EXPECT_EQ(copy, kSecret);
+  } else {
+    EXPECT_EQ(process_vm_readv(getpid(), &local, 1, &remote, 1, 0), -1);
+  }
+  copy = 0;
+  FILE* memory = fopen("/proc/self/mem", "r");
+  ASSERT_NE(memory, nullptr);
+  EXPECT_EQ(pread(fileno(memory), &copy, 1,
+                  static_cast<off_t>(reinterpret_cast<intptr_t>(block))),
+            1);
+  EXPECT_EQ(copy, kSecret);
+  fclose(memory);
+}
+
+TEST_F(LimitsTest, SystemCallsMayOpenPages) {
+  const ChildResult child = RunInChild([this] {
+    const int opened =
+        HasKeys() ? pkey_mprotect(block, 4096, PROT_READ | PROT_WRITE, 0)
+                  : mprotect(block, 4096, PROT_READ | PROT_WRITE);
+    _exit(opened == 0 && IsOpen() ? 77 : 1);
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+}
+
+void Raise() { raise(SIGUSR1); }
+BULKHEAD_ENTRY(kRaise, "keys", Raise);
+
+TEST_F(LimitsTest, HandlersWithoutAStackOfTheirOwn) {
+  const ChildResult child = RunInChild([this] {
+    signal(SIGUSR1, [](int) {
+      char local;
+      _exit(bh_owner(&local).id != 0 ? 77 : 1);
+    });
+    keys.Call(kRaise).IgnoreError();
+  });
+  if (HasKeys()) {
+    EXPECT_TRUE(!child.exited) << child.code << child.errors;
+  } else {
+    EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+  }
+}
+
+void InstallOnSignalStack(void (*handler)(int, siginfo_t*, void*)) {
+  struct sigaction action = {};
+  action.sa_sigaction = handler;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  if (sigaction(SIGUSR1, &action, nullptr) != 0) _exit(2);
+}
+
+constexpr uint64_t kRegisterSecret = 0x5ec2e75ec2e75ec2;
+
+void RaiseWithSecret() {
+  __asm__ volatile(
+      "mov %[secret], %%r12\n"
+      "syscall\n"
+      "xor %%r12d, %%r12d"
+      :
+      : "a"(SYS_tgkill), "D"(getpid()), "S"(gettid()),
+        "d"(SIGUSR1), [secret] "r"(kRegisterSecret)
+      : "rcx", "r11", "r12", "memory");
+}
+BULKHEAD_ENTRY(kRaiseWithSecret, "keys", RaiseWithSecret);
+
+TEST_F(LimitsTest, HandlersSeeAVaultsRegisters) {
+  const ChildResult child = RunInChild([this] {
+    InstallOnSignalStack([](int, siginfo_t*, void* context) {
+      const auto& registers =
+          static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+      _exit(static_cast<uint64_t>(registers[REG_R12]) == kRegisterSecret ? 77
+                                                                         : 1);
+    });
+    keys.Call(kRaiseWithSecret).IgnoreError();
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+}
+
+// PKRU in a signal frame: component 9 of the XSAVE area.
+uint32_t* PkruOf(void* context) {
+  uint32_t size = 0, offset = 0, leaf = 0xd, component = 9;
+  __asm__("cpuid" : "+a"(leaf), "=b"(offset), "+c"(component), "=d"(size));
+  auto* area = reinterpret_cast<char*>(
+      static_cast<ucontext_t*>(context)->uc_mcontext.fpregs);
+  return reinterpret_cast<uint32_t*>(area + offset);
+}
+
+TEST_F(LimitsTest, AWriteToASignalFrameChangesRights) {
+  const ChildResult child = RunInChild([this] {
+    InstallOnSignalStack([](int, siginfo_t*, void* context) {
+      if (HasKeys()) *PkruOf(context) = 0;
+    });
+    raise(SIGUSR1);
+    if (HasKeys()) _exit(IsOpen() ? 77 : 1);
+  });
+  EXPECT_TRUE(child.ExitedWith(HasKeys() ? 77 : 0)) << child.code;
+}
+
+jmp_buf back;
+
+uint64_t Jump() { longjmp(back, 1); }
+BULKHEAD_GATE(kJump, "keys", Jump);
+
+uint64_t Throw() { throw 1; }
+BULKHEAD_GATE(kThrow, "keys", Throw);
+
+TEST_F(LimitsTest, LongjmpLeavesTheVaultOpen) {
+  const ChildResult child = RunInChild([this] {
+    if (setjmp(back) == 0) bh_call(keys.handle(), &kJump, 0, 0, 0, 0, 0, 0);
+    if (!IsOpen()) _exit(1);
+    _exit(bh_destroy(keys.handle()) == BH_ERR_BUSY ? 77 : 2);
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+}
+
+TEST_F(LimitsTest, AnExceptionOutOfACEntryLeavesTheVaultOpen) {
+  const ChildResult child = RunInChild([this] {
+    try {
+      bh_call(keys.handle(), &kThrow, 0, 0, 0, 0, 0, 0);
+    } catch (int) {
+    }
+    if (!IsOpen()) _exit(1);
+    _exit(bh_destroy(keys.handle()) == BH_ERR_BUSY ? 77 : 2);
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+}
+
+void ThrowTyped() { throw 1; }
+BULKHEAD_ENTRY(kThrowTyped, "keys", ThrowTyped);
+
+TEST_F(LimitsTest, AnExceptionOutOfACxxEntryEndsTheProcess) {
+  EXPECT_TRUE(RunInChild([this] {
+                try {
+                  keys.Call(kThrowTyped).IgnoreError();
+                } catch (int) {
+                }
+              }).DiedOf(SIGABRT));
+}
+
+uint64_t ExitThread() { pthread_exit(nullptr); }
+BULKHEAD_GATE(kExitThread, "keys", ExitThread);
+
+TEST_F(LimitsTest, PthreadExitLeavesTheVaultBusy) {
+  const ChildResult child = RunInChild([this] {
+    pthread_t thread;
+    const auto leave = [](void* handle) -> void* {
+      bh_call(*static_cast<bh_compartment*>(handle), &kExitThread, 0, 0, 0, 0,
+              0, 0);
+      return nullptr;
+    };
+    bh_compartment handle = keys.handle();
+    if (pthread_create(&thread, nullptr, leave, &handle) != 0) _exit(1);
+    pthread_join(thread, nullptr);
+    _exit(bh_destroy(handle) == BH_ERR_BUSY ? 77 : 2);
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+}
+
+// Reads without calling anything of Bulkhead's, which would close the vault.
+int ReadAsThread(void* address) { return Read(static_cast<char*>(address)); }
+
+int ReadInC11Thread(char* address) {
+  thrd_t thread;
+  int read = 0;
+  if (thrd_create(&thread, ReadAsThread, address) != thrd_success ||
+      thrd_join(thread, &read) != thrd_success) {
+    abort();
+  }
+  return read;
+}
+BULKHEAD_ENTRY(kReadInC11Thread, "keys", ReadInC11Thread);
+
+TEST_F(LimitsTest, C11ThreadsKeepTheirCreatorsRights) {
+  EXPECT_TRUE(RunInChild([this] {
+                if (keys.Call(kReadInC11Thread, block).value() != kSecret) {
+                  _exit(1);
+                }
+                _exit(77);
+              }).ExitedWith(77));
+}
+
+std::atomic<int> read_by_timer{-1};
+
+void ReadInTimer(sigval value) {
+  read_by_timer = Read(static_cast<char*>(value.sival_ptr));
+}
+
+void WaitForTimer(char* address) {
+  sigevent event = {};
+  event.sigev_notify = SIGEV_THREAD;
+  event.sigev_notify_function = ReadInTimer;
+  event.sigev_value.sival_ptr = address;
+  itimerspec soon = {};
+  soon.it_value.tv_nsec = 1;
+  timer_t timer;
+  if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 ||
+      timer_settime(timer, 0, &soon, nullptr) != 0) {
+    abort();
+  }
+  while (read_by_timer < 0) sched_yield();
+}
+BULKHEAD_ENTRY(kWaitForTimer, "keys", WaitForTimer);
+
+TEST_F(LimitsTest, TimerThreadsKeepTheirCreatorsRights) {
+  EXPECT_TRUE(RunInChild([this] {
+                if (!keys.Call(kWaitForTimer, block).ok()) _exit(1);
+                _exit(read_by_timer == kSecret ? 77 : 2);
+              }).ExitedWith(77));
+}
+
+void OpenStream() {
+  if (fputs("text", fopen("/dev/null", "w")) < 0) abort();
+}
+BULKHEAD_ENTRY(kOpenStream, "keys", OpenStream);
+
+TEST_F(LimitsTest, AStreamLeftOpenInAVaultIsAViolationAtExit) {
+  const ChildResult child = RunInChild([this] {
+    keys.Call(kOpenStream).IgnoreError();
+    exit(0);
+  });
+  EXPECT_TRUE(child.DiedOf(SIGABRT)) << child.code;
+  EXPECT_NE(child.errors.find("ERROR: Bulkhead: compartment-"),
+            std::string::npos)
+      << child.errors;
+}
+
+void SetVariable() {
+  if (setenv("BULKHEAD_LIMITS_TEST", "text", 1) != 0) abort();
+}
+BULKHEAD_ENTRY(kSetVariable, "keys", SetVariable);
+
+TEST_F(LimitsTest, WhatLibcKeepsOfAVaultIsAViolationOutside) {
+  const ChildResult child = RunInChild([this] {
+    keys.Call(kSetVariable).IgnoreError();
+    if (getenv("BULKHEAD_LIMITS_TEST") != nullptr) _exit(1);
+  });
+  EXPECT_TRUE(child.DiedOf(SIGABRT)) << child.code << child.errors;
+}
+
+TEST_F(LimitsTest, AProgramThatSetsTheGsBaseCannotAllocate) {
+  EXPECT_TRUE(RunInChild([] {
+                syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, 0);
+                void* any = malloc(1);
+                __asm__ volatile("" : : "r"(any));
+              }).DiedOf(SIGSEGV));
+}
+
+TEST_F(LimitsTest, CompartmentsAreFew) {
+  const size_t most = HasKeys() ? 8 : 63;
+  std::vector<Compartment> others;
+  for (;;) {
+    auto next = Compartment::Create("other" + std::to_string(others.size()));
+    if (!next.ok()) break;
+    others.push_back(*next);
+  }
+  EXPECT_EQ(others.size() + 1, most);
+  for (const Compartment& other : others) {
+    EXPECT_EQ(other.Destroy(), absl::OkStatus());
+  }
+}
+
+TEST_F(LimitsTest, ALaterSegvHandlerTakesTheReport) {
+  const ChildResult child = RunInChild([this] {
+    signal(SIGSEGV, [](int) { _exit(77); });
+    Read(block);
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code;
+  EXPECT_EQ(child.errors, "");
+}
+
+std::atomic<bool> inside{false};
+std::atomic<bool> leave{false};
+void Wait() {
+  inside = true;
+  while (!leave) std::this_thread::yield();
+}
+BULKHEAD_ENTRY(kWait, "keys", Wait);
+
+TEST_F(LimitsTest, AVaultWithAThreadInsideIsBusyInTheForkedChild) {
+  std::thread visitor([this] { keys.Call(kWait).IgnoreError(); });
+  while (!inside) std::this_thread::yield();
+  const ChildResult child =
+      RunInChild([this] { _exit(bh_destroy(keys.handle())); });
+  EXPECT_TRUE(child.ExitedWith(HasKeys() ? BH_ERR_BUSY : BH_OK)) << child.code;
+  leave = true;
+  visitor.join();
+}
+
+uintptr_t LeaveDeepOnStack() {
+  volatile char frame[100 << 10];
+  frame[0] = kSecret;
+  return reinterpret_cast<uintptr_t>(frame);
+}
+BULKHEAD_ENTRY(kLeaveDeepOnStack, "copied", LeaveDeepOnStack);
+BULKHEAD_ENTRY(kReadCopied, "copied", Read);
+
+TEST_F(LimitsTest, WipeOnForkLeavesStacks) {
+  bh_options options = {};
+  options.wipe_on_fork = BH_ON;
+  auto copied = Compartment::Create("copied", options);
+  ASSERT_TRUE(copied.ok()) << copied.status();
+  const auto* left =
+      reinterpret_cast<const char*>(copied->Call(kLeaveDeepOnStack).value());
+  const ChildResult child = RunInChild([&] {
+    _exit(copied->Call(kReadCopied, left).value() == kSecret ? 77 : 1);
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+  EXPECT_EQ(copied->Destroy(), absl::OkStatus());
+}
+
+}  // namespace
