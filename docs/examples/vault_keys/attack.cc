@@ -19,26 +19,11 @@ namespace {
 // A BIGNUM and a Montgomery context hold each factor while the key is in use.
 constexpr size_t kLiveCopiesOfEachFactor = 2;
 
-// What is signed, and the signature.
-struct Signed {
-  std::string message;
-  uint8_t signature[kMostSignatureBytes] = {};
-  size_t size = sizeof(signature);
-};
-
 bool WriteFile(const std::string& path, const void* bytes, size_t size) {
   FILE* const file = fopen(path.c_str(), "we");
   if (file == nullptr) return false;
   const bool written = fwrite(bytes, 1, size, file) == size;
   return fclose(file) == 0 && written;
-}
-
-bool WriteOutput(const std::string& directory, const Verifier& verifier,
-                 const Signed& text) {
-  return verifier.WritePem((directory + "/public.pem").c_str()) &&
-         WriteFile(directory + "/message.txt", text.message.data(),
-                   text.message.size()) &&
-         WriteFile(directory + "/signature.bin", text.signature, text.size);
 }
 
 std::string MessageOfProcess() {
@@ -51,6 +36,105 @@ std::string FailureOf(const ScanResult& scan, const char* name) {
   std::string text = std::string(name) + " failed at " + scan.failed_step;
   if (scan.error != 0) text += std::string(": ") + strerror(scan.error);
   return text;
+}
+
+// The life of a key in the open store. Each step returns false when it fails,
+// and error() then says why.
+class KeyLife {
+ public:
+  KeyLife(const std::string& key_file, AttackResult* result)
+      : key_file_(key_file), result_(result) {}
+
+  bool Load();
+  bool Sign();
+  void AttackInUse();
+  bool FreeAndAttack();
+  bool WriteOutput(const std::string& directory) const;
+
+  const std::string& error() const { return error_; }
+
+ private:
+  bool Fail(const std::string& subject, const std::string& text) {
+    error_ = subject + ": " + text;
+    return false;
+  }
+
+  bool AllocateBuffers(const char* moment) {
+    return buffers_.Allocate(moment) || Fail(moment, "out of memory");
+  }
+
+  const uint8_t* message_bytes() const {
+    return reinterpret_cast<const uint8_t*>(message_.data());
+  }
+
+  // One at a time, and too large for a stack.
+  static Scanner scanner_;
+
+  const std::string key_file_;
+  AttackResult* const result_;
+  std::string error_;
+  OverreadBuffers buffers_;
+  Verifier verifier_;
+  PublicKey public_key_;
+  const std::string message_ = MessageOfProcess();
+  uint8_t signature_[kMostSignatureBytes] = {};
+  size_t signature_size_ = sizeof(signature_);
+};
+
+Scanner KeyLife::scanner_;
+
+bool KeyLife::Load() {
+  if (!AllocateBuffers("before load")) return false;
+  PublicKeyDer public_der;
+  const SignerStatus status = key_store::Load(key_file_, &public_der);
+  if (status != SignerStatus::kOk) return Fail(key_file_, TextOf(status));
+  if (!verifier_.Read(public_der) || !verifier_.GetNumbers(&public_key_)) {
+    return Fail(key_file_, "its public exponent must have at most 64 bits");
+  }
+  PemLines lines;
+  const char* const no_lines = FingerprintInChild(key_file_.c_str(), &lines);
+  if (no_lines != nullptr) return Fail(key_file_, no_lines);
+  scanner_.SetKey(public_key_, lines);
+  result_->loaded = scanner_.Scan();
+  return true;
+}
+
+bool KeyLife::Sign() {
+  if (!AllocateBuffers("between load and sign")) return false;
+  const SignerStatus status = key_store::Sign(message_bytes(), message_.size(),
+                                              signature_, &signature_size_);
+  if (status != SignerStatus::kOk) return Fail("signing", TextOf(status));
+  result_->signature_good = verifier_.Verify(message_bytes(), message_.size(),
+                                             signature_, signature_size_);
+  return AllocateBuffers("after sign");
+}
+
+void KeyLife::AttackInUse() {
+  result_->in_use = scanner_.Scan();
+  buffers_.Attack(&scanner_, &result_->overreads);
+  result_->control = key_store::ScanInside(&scanner_);
+  const uintptr_t factor = result_->control.findings.first_limbs;
+  if (factor == 0) return;
+  result_->pointer =
+      FollowPointer(factor, public_key_.modulus_bytes / 2, &scanner_);
+}
+
+bool KeyLife::FreeAndAttack() {
+  const SignerStatus status = key_store::Free();
+  if (status != SignerStatus::kOk) {
+    return Fail("freeing the key", TextOf(status));
+  }
+  if (!AllocateBuffers("after free")) return false;
+  buffers_.Attack(&scanner_, &result_->overreads);
+  result_->freed = scanner_.Scan();
+  return true;
+}
+
+bool KeyLife::WriteOutput(const std::string& directory) const {
+  return verifier_.WritePem((directory + "/public.pem").c_str()) &&
+         WriteFile(directory + "/message.txt", message_.data(),
+                   message_.size()) &&
+         WriteFile(directory + "/signature.bin", signature_, signature_size_);
 }
 
 }  // namespace
@@ -89,75 +173,30 @@ std::string AttackResult::Invalid() const {
 bool RunAttacks(const std::string& key_file,
                 const std::string& output_directory, AttackResult* result,
                 std::string* error) {
-  static Scanner scanner;
-  OverreadBuffers buffers;
   if (!key_store::Open(LibraryContext::kOwn, error)) return false;
-
-  bool memory = buffers.Allocate("before load");
-  PublicKeyDer public_der;
-  SignerStatus status = key_store::Load(key_file, &public_der);
-  if (status != SignerStatus::kOk) {
-    *error = key_file + ": " + TextOf(status);
-    return false;
+  bool done = false;
+  {
+    KeyLife life(key_file, result);
+    done = life.Load() && life.Sign();
+    if (done) {
+      life.AttackInUse();
+      done = life.FreeAndAttack();
+    }
+    *error = life.error();
+    if (done && !output_directory.empty() &&
+        !life.WriteOutput(output_directory)) {
+      *error = output_directory + ": cannot write the signature there";
+      done = false;
+    }
   }
-  Verifier verifier;
-  PublicKey public_key;
-  PemLines lines;
-  if (!verifier.Read(public_der) || !verifier.GetNumbers(&public_key)) {
-    *error = key_file + ": its public exponent must have at most 64 bits";
-    return false;
+  // Whatever happened: OpenSSL's own clean-up at exit runs outside, and must
+  // find nothing of the store.
+  const SignerStatus closed = key_store::Close();
+  if (done && closed != SignerStatus::kOk) {
+    *error = std::string("closing the store: ") + TextOf(closed);
+    done = false;
   }
-  const char* const no_lines = FingerprintInChild(key_file.c_str(), &lines);
-  if (no_lines != nullptr) {
-    *error = key_file + ": " + no_lines;
-    return false;
-  }
-  scanner.SetKey(public_key, lines);
-  result->loaded = scanner.Scan();
-  memory = memory && buffers.Allocate("between load and sign");
-
-  Signed text;
-  text.message = MessageOfProcess();
-  const auto* const message =
-      reinterpret_cast<const uint8_t*>(text.message.data());
-  status =
-      key_store::Sign(message, text.message.size(), text.signature, &text.size);
-  if (status != SignerStatus::kOk) {
-    *error = std::string("signing: ") + TextOf(status);
-    return false;
-  }
-  memory = memory && buffers.Allocate("after sign");
-  result->signature_good =
-      verifier.Verify(message, text.message.size(), text.signature, text.size);
-
-  result->in_use = scanner.Scan();
-  buffers.Attack(&scanner, &result->overreads);
-  result->control = key_store::ScanInside(&scanner);
-  const uintptr_t factor = result->control.findings.first_limbs;
-  if (factor != 0) {
-    result->pointer =
-        FollowPointer(factor, public_key.modulus_bytes / 2, &scanner);
-  }
-
-  status = key_store::Free();
-  memory = memory && buffers.Allocate("after free");
-  buffers.Attack(&scanner, &result->overreads);
-  result->freed = scanner.Scan();
-  if (status == SignerStatus::kOk) status = key_store::Close();
-  if (status != SignerStatus::kOk) {
-    *error = std::string("freeing the key: ") + TextOf(status);
-    return false;
-  }
-  if (!memory) {
-    *error = "out of memory";
-    return false;
-  }
-  if (!output_directory.empty() &&
-      !WriteOutput(output_directory, verifier, text)) {
-    *error = output_directory + ": cannot write the signature there";
-    return false;
-  }
-  return true;
+  return done;
 }
 
 }  // namespace bulkhead::vault_keys

@@ -38,7 +38,9 @@ SignerStatus Sign(const uint8_t* message, size_t message_size,
 // Frees the key.
 SignerStatus Free();
 
-// Frees the store and what OpenSSL keeps for this thread.
+// Frees the store and what OpenSSL keeps for this thread. Needed before the
+// process ends: OpenSSL's clean-up at exit runs outside of the vault, and frees
+// what threads did not.
 SignerStatus Close();
 
 // Runs the attacker's scan where the keys are: the control that shows what it

@@ -92,6 +92,11 @@ bool Scanner::ScanPage(uintptr_t page) {
       write(pipe_[1], reinterpret_cast<const void*>(page), kPageBytes);
   if (written != static_cast<ssize_t>(kPageBytes)) {
     if (written >= 0 || errno != EFAULT) return Fail("writing to the pipe");
+    // Linux 6.1 and 6.12 leave an empty slot in the pipe, which has 16. A read
+    // takes it out, and finds no byte.
+    if (read(pipe_[0], page_, kPageBytes) != -1 || errno != EAGAIN) {
+      return Fail("emptying the pipe");
+    }
     ++result_.pages_refused;
     recogniser_.Break();
     return true;

@@ -89,6 +89,20 @@ TEST_F(ScanTest, IsRefusedWhatItMayNotRead) {
   EXPECT_EQ(Scan().findings.Copies(), 1u);
 }
 
+TEST_F(ScanTest, GoesOnAfterAnyNumberOfRefusals) {
+  memset(pages_, 1, kMappedBytes);
+  const size_t refused_before = Scan().pages_refused;
+  uint8_t* const behind =
+      static_cast<uint8_t*>(mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  key_.PlantSmaller(behind, ByteOrder::kLittleEndian);
+  Protect(PROT_NONE);
+  const ScanResult result = Scan();
+  EXPECT_EQ(result.pages_refused, refused_before + kMappedBytes / kPageBytes);
+  EXPECT_EQ(result.findings.Copies(), 1u);
+  munmap(behind, kPageBytes);
+}
+
 TEST_F(ScanTest, PassesOverWhatDoesNotExist) {
   constexpr size_t kHuge = size_t{1} << 40;
   void* const huge = mmap(nullptr, kHuge, PROT_NONE,
