@@ -29,8 +29,8 @@ bool IsPowerOfTwo(size_t value) {
 
 void* AllocateHere(size_t size, size_t alignment, Fill fill) {
   ThreadRecord& record = EnterHeap();
-  void* block = Allocate(record, AllocatingCompartment(record), size,
-                         alignment, fill);
+  void* block =
+      Allocate(record, AllocatingCompartment(record), size, alignment, fill);
   if (__builtin_expect(block == nullptr, false)) errno = ENOMEM;
   return block;
 }
@@ -45,6 +45,10 @@ void* AllocateAligned(size_t alignment, size_t size) {
   while (power < alignment) power *= 2;
   return AllocateHere(size, power, Fill::kNone);
 }
+
+// A program may ask for a compartment, or its options for a level, before it
+// allocates anything. Ahead of its own constructors.
+__attribute__((constructor(101))) void StartBeforeMain() { EnterHeap(); }
 
 }  // namespace
 }  // namespace bulkhead
