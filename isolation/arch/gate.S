@@ -37,6 +37,10 @@
 	.intel_syntax noprefix
 	.text
 
+	.globl	bulkhead_gates_begin
+	.hidden	bulkhead_gates_begin
+bulkhead_gates_begin:
+
 /* eax := PKRU; ecx, edx := 0. */
 .macro READ_PKRU
 	xor	ecx, ecx
@@ -413,5 +417,9 @@ bulkhead_drop_rights:
 bulkhead_gate_violated:
 	ud2
 	.size	bulkhead_gate_violated, . - bulkhead_gate_violated
+
+	.globl	bulkhead_gates_end
+	.hidden	bulkhead_gates_end
+bulkhead_gates_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -38,6 +38,10 @@ uint64_t bulkhead_stack_call(uint64_t (*function)(uint64_t, uint64_t, uint64_t,
 // REQUIRES: the backend is protection keys.
 void bulkhead_drop_rights(void);
 
+// The bounds of all this code.
+extern const unsigned char bulkhead_gates_begin[];
+extern const unsigned char bulkhead_gates_end[];
+
 // PKRU bits of the keys that Bulkhead owns, and their value in the root domain.
 extern uint32_t bulkhead_owned_pkru;
 extern uint32_t bulkhead_root_pkru;

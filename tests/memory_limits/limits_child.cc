@@ -208,7 +208,7 @@ size_t ExhaustByThreads() {
       Blocks blocks;
       served += blocks.TakeAll(20 * kKiB, Malloc);
       blocks.Free(SIZE_MAX);
-      served += blocks.TakeAll(500, Malloc);
+      served += blocks.TakeAll(2000, Malloc);
       blocks.Free(SIZE_MAX);
     });
   }
@@ -294,7 +294,7 @@ struct Work {
 const Work kWorks[] = {
     {"start", JustStart},
     {"malloc", [] { return ExhaustWith(300 * kKiB, Malloc); }},
-    {"malloc-small", [] { return ExhaustWith(200, Malloc); }},
+    {"malloc-small", [] { return ExhaustWith(400, Malloc); }},
     {"malloc-slab", [] { return ExhaustWith(12 * kKiB, Malloc); }},
     {"malloc-huge", [] { return ExhaustWith(9 * kMiB, Malloc); }},
     {"calloc", [] { return ExhaustWith(100 * kKiB, Calloc); }},

@@ -1,0 +1,253 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Attacks on the gates' own code: jumps into the middle of it, and what its
+// registers give away. On machines with protection keys the jumps are the real
+// attack; elsewhere RDPKRU and WRPKRU are illegal instructions and every jump
+// that reaches one ends the process, too.
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bulkhead/compartment.h"
+#include "gtest/gtest.h"
+#include "isolation/arch/gate.h"
+#include "isolation/arch/layout.h"
+#include "isolation/arch/pkru.h"
+#include "isolation/domain/compartment_table.h"
+#include "isolation/thread/thread_record.h"
+#include "tests/support/child.h"
+
+extern "C" {
+void JumpWithRegisters(const uint64_t registers[16], const void* target);
+void CallAndCapture(const void* function, const uint64_t arguments[7],
+                    uint64_t after[40]);
+uint64_t FillRegisters(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                       uint64_t);
+}
+
+namespace {
+
+using bulkhead::Compartment;
+using bulkhead_test::RunInChild;
+
+BULKHEAD_GATE(kFillRegisters, "attacked", FillRegisters);
+
+enum : int { kClosed = 1, kOpen = 2 };
+
+// A page-aligned stack full of return addresses to Land().
+alignas(64) std::array<uint64_t, 4096> stack;
+
+uint64_t vault_bits = 0;
+
+// Whether this thread can read the vault.
+bool VaultIsOpen() {
+  if (bh_get_level() != BH_LEVEL_PKU) return false;
+  const uint32_t pkru = bulkhead::Bits(bulkhead::ReadPkru());
+  return (pkru & vault_bits) != vault_bits;
+}
+
+sigjmp_buf next_jump;
+
+// Where an attacker would go on: with the vault open, or not.
+void Land() { siglongjmp(next_jump, VaultIsOpen() ? kOpen : kClosed); }
+
+// A fault is an end of the attack: whatever was open, the process would die.
+void Fault(int) { siglongjmp(next_jump, kClosed); }
+
+class GateAttackTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(bh_create("attacked", nullptr, &vault), BH_OK);
+    // The thread's stack there exists: attackers may use it.
+    ASSERT_EQ(bh_call(vault, &kFillRegisters, 0, 0, 0, 0, 0, 0).status,
+              uint64_t{BH_OK});
+  }
+  void TearDown() override { EXPECT_EQ(bh_destroy(vault), BH_OK); }
+
+  uint64_t Target() const {
+    const auto& row = bulkhead_compartments[vault.id];
+    const uint64_t entry = static_cast<uint64_t>(&kFillRegisters - row.gates);
+    return vault.id | entry << 16 | uint64_t{vault.generation} << 32;
+  }
+
+  bh_compartment vault = {};
+};
+
+// Register sets, in the order of JumpWithRegisters().
+using Registers = std::array<uint64_t, 16>;
+
+std::vector<Registers> RegisterSets(uint64_t target) {
+  const auto land = reinterpret_cast<uint64_t>(&Land);
+  const auto record = reinterpret_cast<uint64_t>(bulkhead::RecordAtGs());
+  auto& row = bulkhead_compartments[target & 0xffff];
+  const auto row_address = reinterpret_cast<uint64_t>(&row);
+  const uint64_t top = reinterpret_cast<uint64_t>(&stack[2048]);
+  const uint64_t vault_stack =
+      bulkhead::RecordAtGs()->stacks[target & 0xffff];
+  const uint64_t exact =
+      bh_get_level() == BH_LEVEL_PKU
+          ? bulkhead::Bits(bulkhead::ReadPkru()) & row.open_mask
+          : 0;
+  std::vector<Registers> sets;
+  for (const uint64_t eax : {uint64_t{0}, exact}) {
+    for (const uint64_t r15 : {vault_stack, top}) {
+      //            rax  rbx     rcx rdx rsi   rdi     rbp  r8    r9
+      sets.push_back({eax, record, 0, 0, top, target, top, land, land,
+                      // r10 r11  r12   r13          r14   r15  rsp
+                      land, land, land, row_address, land, r15, top});
+    }
+  }
+  return sets;
+}
+
+// Attacks every byte of the gates with every set of registers, in a child that
+// survives its own faults. Exits with 0 when all jumps ended closed.
+void JumpEverywhere(const std::vector<Registers>& sets) {
+  static unsigned char fault_stack[65536];
+  stack_t alternate = {};
+  alternate.ss_sp = fault_stack;
+  alternate.ss_size = sizeof(fault_stack);
+  sigaltstack(&alternate, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = Fault;
+  action.sa_flags = SA_ONSTACK | SA_NODEFER;
+  for (int fatal : {SIGSEGV, SIGILL, SIGBUS, SIGTRAP, SIGFPE}) {
+    sigaction(fatal, &action, nullptr);
+  }
+  alarm(120);  // a jump that never ends is a failure, by SIGALRM
+  volatile int jumps = 0;
+  for (const unsigned char* volatile place = bulkhead_gates_begin;
+       place < bulkhead_gates_end; place = place + 1) {
+    for (volatile size_t set = 0; set < sets.size(); set = set + 1) {
+      stack.fill(reinterpret_cast<uint64_t>(&Land));
+      jumps = jumps + 1;
+      const int landed = sigsetjmp(next_jump, 1);
+      if (landed == 0) JumpWithRegisters(sets[set].data(), place);
+      if (landed != kClosed) {
+        dprintf(STDERR_FILENO, "offset %td, register set %zu: landed open\n",
+                place - bulkhead_gates_begin, set);
+        _exit(1);
+      }
+    }
+  }
+  _exit(jumps > 1000 ? 0 : 2);
+}
+
+TEST_F(GateAttackTest, NoJumpIntoAGateLandsWithTheVaultOpen) {
+  const auto& row = bulkhead_compartments[vault.id];
+  vault_bits = row.key == bulkhead::kUntagged
+                   ? 0
+                   : bulkhead::Bits(bulkhead::Closed(row.key));
+  const auto sets = RegisterSets(Target());
+  const auto child = RunInChild([&] { JumpEverywhere(sets); });
+  EXPECT_TRUE(child.ExitedWith(0)) << child.code << child.errors;
+}
+
+// The test above can tell: with the vault open, Land() says so.
+TEST_F(GateAttackTest, TheCheckOfTheAttackWorks) {
+  EXPECT_FALSE(VaultIsOpen());
+  if (bh_get_level() != BH_LEVEL_PKU) return;
+  bh_options options = {};
+  options.scopes = BH_ON;
+  auto scoped = Compartment::Create("scoped", options);
+  ASSERT_TRUE(scoped.ok());
+  vault_bits = bulkhead::Bits(
+      bulkhead::Closed(bulkhead_compartments[scoped->handle().id].key));
+  EXPECT_FALSE(VaultIsOpen());
+  bool open = false;
+  EXPECT_TRUE(scoped->WithScope([&] { open = VaultIsOpen(); }).ok());
+  EXPECT_TRUE(open);
+  EXPECT_EQ(scoped->Destroy(), absl::OkStatus());
+}
+
+TEST_F(GateAttackTest, NothingButTheResultLeavesInRegisters) {
+  uint64_t after[40];
+  if (bh_get_level() == BH_LEVEL_PKU) {
+    const uint64_t arguments[7] = {Target(), 1, 2, 3, 4, 5, 6};
+    CallAndCapture(reinterpret_cast<const void*>(&bulkhead_gate_pku), arguments,
+                   after);
+  } else {
+    static const uint64_t zeros[6] = {};
+    const uint64_t arguments[7] = {
+        reinterpret_cast<uint64_t>(&FillRegisters),
+        reinterpret_cast<uint64_t>(stack.data() + stack.size()),
+        reinterpret_cast<uint64_t>(zeros), 0, 0, 0, 0};
+    CallAndCapture(reinterpret_cast<const void*>(&bulkhead_stack_call),
+                   arguments, after);
+  }
+  for (size_t i = 0; i < 40; ++i) EXPECT_EQ(after[i], 0u) << i;
+}
+
+TEST_F(GateAttackTest, OthersKeysAreLeftAlone) {
+  if (bh_get_level() != BH_LEVEL_PKU) {
+    EXPECT_EQ(bulkhead_owned_pkru, 0u);
+    return;
+  }
+  const uint32_t before = bulkhead::Bits(bulkhead::ReadPkru());
+  ASSERT_EQ(bh_call(vault, &kFillRegisters, 0, 0, 0, 0, 0, 0).status,
+            uint64_t{BH_OK});
+  EXPECT_EQ(bulkhead::Bits(bulkhead::ReadPkru()), before);
+  // A key of the program's own, open: still open inside and after a call.
+  const long key = syscall(SYS_pkey_alloc, 0, 0);
+  ASSERT_GT(key, 0);
+  const uint32_t open = bulkhead::Bits(bulkhead::ReadPkru());
+  const uint32_t bits = uint32_t{3} << (2 * key);
+  EXPECT_EQ(open & bits, 0u);
+  EXPECT_EQ(bulkhead_owned_pkru & bits, 0u);
+  ASSERT_EQ(bh_call(vault, &kFillRegisters, 0, 0, 0, 0, 0, 0).status,
+            uint64_t{BH_OK});
+  EXPECT_EQ(bulkhead::Bits(bulkhead::ReadPkru()), open);
+  syscall(SYS_pkey_free, key);
+}
+
+TEST_F(GateAttackTest, TwoKeysAreLeftToOthers) {
+  if (bh_get_level() != BH_LEVEL_PKU) {
+    EXPECT_EQ(bulkhead_owned_pkru, 0u);
+    return;
+  }
+  int left = 0;
+  std::vector<long> keys;
+  for (long key; (key = syscall(SYS_pkey_alloc, 0, 0)) > 0; ++left) {
+    keys.push_back(key);
+  }
+  EXPECT_EQ(left, 2);
+  for (long key : keys) syscall(SYS_pkey_free, key);
+}
+
+// A gate that names an entry of another compartment, or none, in its index.
+TEST_F(GateAttackTest, ForgedTargetsAreRefused) {
+  if (bh_get_level() != BH_LEVEL_PKU) {
+    const bh_gate forged = {"attacked", "forged", nullptr};
+    EXPECT_EQ(bh_call(vault, &forged, 0, 0, 0, 0, 0, 0).status,
+              uint64_t{BH_ERR_ENTRY});
+    return;
+  }
+  const uint64_t base = vault.id | uint64_t{vault.generation} << 32;
+  for (const uint64_t entry : {1ul, 100ul, 0xfffful}) {
+    if (bulkhead_entries[bulkhead_compartments[vault.id].first_entry + entry]
+                .compartment == vault.id &&
+        entry < 10) {
+      continue;
+    }
+    EXPECT_EQ(
+        bulkhead_gate_pku(base | entry << 16, 0, 0, 0, 0, 0, 0).status,
+        uint64_t{BH_GATE_NO_ENTRY});
+  }
+  EXPECT_EQ(bulkhead_gate_pku(uint64_t{0xffff} | base, 0, 0, 0, 0, 0, 0).status,
+            uint64_t{BH_GATE_NOT_LIVE});
+  EXPECT_EQ(bulkhead_gate_pku(Target() + (uint64_t{1} << 32), 0, 0, 0, 0, 0, 0)
+                .status,
+            uint64_t{BH_GATE_NOT_LIVE});
+}
+
+}  // namespace

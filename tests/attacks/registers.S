@@ -1,0 +1,92 @@
+/* Copyright 2026 The Bulkhead Authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * What C++ cannot say: a jump with every register chosen, and a look at every
+ * register after a call.
+ *
+ *   void JumpWithRegisters(const uint64_t registers[16], const void *target)
+ *     Loads rax, rbx, rcx, rdx, rsi, rdi, rbp, r8..r15 from the array in this
+ *     order (element 15 is rsp) and jumps.
+ *   void CallAndCapture(const void *function, const uint64_t arguments[7],
+ *                       uint64_t after[8 + 32])
+ *     Calls function(arguments...) and stores rcx, rsi, rdi, r8..r11, rdx and
+ *     xmm0..xmm15 as the call left them.
+ *   uint64_t FillRegisters(...)
+ *     Fills every register that a function may, with 0x5a5a5a5a5a5a5a5a.
+ */
+	.intel_syntax noprefix
+	.text
+
+	.globl	JumpWithRegisters
+	.type	JumpWithRegisters, @function
+JumpWithRegisters:
+	mov	rsp, [rdi + 15 * 8]
+	push	rsi
+	mov	rax, [rdi]
+	mov	rbx, [rdi + 1 * 8]
+	mov	rcx, [rdi + 2 * 8]
+	mov	rdx, [rdi + 3 * 8]
+	mov	rsi, [rdi + 4 * 8]
+	mov	rbp, [rdi + 6 * 8]
+	mov	r8, [rdi + 7 * 8]
+	mov	r9, [rdi + 8 * 8]
+	mov	r10, [rdi + 9 * 8]
+	mov	r11, [rdi + 10 * 8]
+	mov	r12, [rdi + 11 * 8]
+	mov	r13, [rdi + 12 * 8]
+	mov	r14, [rdi + 13 * 8]
+	mov	r15, [rdi + 14 * 8]
+	mov	rdi, [rdi + 5 * 8]
+	ret
+
+	.globl	CallAndCapture
+	.type	CallAndCapture, @function
+CallAndCapture:
+	push	rbp
+	push	rbx
+	push	r12
+	mov	rbx, rdx
+	mov	r12, rdi
+	mov	rax, rsi
+	mov	rdi, [rax]
+	mov	rsi, [rax + 8]
+	mov	rdx, [rax + 16]
+	mov	rcx, [rax + 24]
+	mov	r8, [rax + 32]
+	mov	r9, [rax + 40]
+	sub	rsp, 16
+	mov	rax, [rax + 48]
+	mov	[rsp], rax
+	call	r12
+	add	rsp, 16
+	mov	[rbx], rcx
+	mov	[rbx + 1 * 8], rsi
+	mov	[rbx + 2 * 8], rdi
+	mov	[rbx + 3 * 8], r8
+	mov	[rbx + 4 * 8], r9
+	mov	[rbx + 5 * 8], r10
+	mov	[rbx + 6 * 8], r11
+	mov	[rbx + 7 * 8], rdx
+	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	movups	[rbx + 8 * 8 + \n * 16], xmm\n
+	.endr
+	pop	r12
+	pop	rbx
+	pop	rbp
+	ret
+
+	.globl	FillRegisters
+	.type	FillRegisters, @function
+FillRegisters:
+	movabs	rax, 0x5a5a5a5a5a5a5a5a
+	movq	xmm0, rax
+	punpcklqdq xmm0, xmm0
+	.irp n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	movaps	xmm\n, xmm0
+	.endr
+	.irp r, rcx,rdx,rsi,rdi,r8,r9,r10,r11
+	mov	\r, rax
+	.endr
+	ret
+
+	.section .note.GNU-stack, "", @progbits
