@@ -83,7 +83,7 @@ TEST_P(MemoryLimit, OfAddressSpace) {
   EXPECT_TRUE(outcome.ExitedWith(0)) << outcome;
   // A good part of the limit must reach the program. A block that grows by
   // moving has half of that only.
-  EXPECT_GE(Served(outcome), kAddressSpace / 12);
+  EXPECT_GE(Served(outcome), kAddressSpace / 16);
 }
 
 TEST_P(MemoryLimit, OfData) {
