@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -274,29 +273,6 @@ TEST_F(LimitsTest, PthreadExitLeavesTheVaultBusy) {
     _exit(bh_destroy(handle) == BH_ERR_BUSY ? 77 : 2);
   });
   EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
-}
-
-// Reads without calling anything of Bulkhead's, which would close the vault.
-int ReadAsThread(void* address) { return Read(static_cast<char*>(address)); }
-
-int ReadInC11Thread(char* address) {
-  thrd_t thread;
-  int read = 0;
-  if (thrd_create(&thread, ReadAsThread, address) != thrd_success ||
-      thrd_join(thread, &read) != thrd_success) {
-    abort();
-  }
-  return read;
-}
-BULKHEAD_ENTRY(kReadInC11Thread, "keys", ReadInC11Thread);
-
-TEST_F(LimitsTest, C11ThreadsKeepTheirCreatorsRights) {
-  EXPECT_TRUE(RunInChild([this] {
-                if (keys.Call(kReadInC11Thread, block).value() != kSecret) {
-                  _exit(1);
-                }
-                _exit(77);
-              }).ExitedWith(77));
 }
 
 std::atomic<int> read_by_timer{-1};

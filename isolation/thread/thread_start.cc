@@ -1,13 +1,14 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// pthread_create, wrapped: a thread starts in the root domain, whichever domain
+// pthread_create and thrd_create, wrapped: a thread starts in the root domain, whichever domain
 // its creator was in, and its record is known to be free when it ends.
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <threads.h>
 
 #include "bulkhead/bulkhead.h"
 #include "isolation/arch/gate.h"
@@ -18,15 +19,14 @@
 namespace bulkhead {
 namespace {
 
-using Routine = void* (*)(void*);
-using PthreadCreate = int (*)(pthread_t*, const pthread_attr_t*, Routine,
-                              void*);
-
 constinit pthread_key_t exit_key = 0;
 constinit bool exit_key_made = false;
 
+// What a thread shall run: a routine of pthread_create() returns void*, one of
+// thrd_create() int.
+template <typename Result>
 struct Start {
-  Routine routine;
+  Result (*routine)(void*);
   void* argument;
 };
 
@@ -40,25 +40,49 @@ __attribute__((constructor)) void MakeExitKey() {
   exit_key_made = pthread_key_create(&exit_key, SayGoodbye) == 0;
 }
 
-void* Run(void* raw_start) {
+template <typename Result>
+Result Run(void* raw_start) {
   // The creator's rights end here, before anything of the program runs.
   ThreadRecord* record = AttachThread();
-  const Start start = *static_cast<Start*>(raw_start);
+  const auto start = *static_cast<Start<Result>*>(raw_start);
   free(raw_start);
   if (exit_key_made) pthread_setspecific(exit_key, record);
   return start.routine(start.argument);
 }
 
-PthreadCreate Next() {
-  static PthreadCreate next = nullptr;
-  PthreadCreate found = __atomic_load_n(&next, __ATOMIC_ACQUIRE);
+// libc's function of that name, found once and kept in `known`.
+template <typename Function>
+Function Next(const char* name, Function& known) {
+  Function found = __atomic_load_n(&known, __ATOMIC_ACQUIRE);
   if (found == nullptr) {
-    found = reinterpret_cast<PthreadCreate>(dlsym(RTLD_NEXT, "pthread_create"));
-    BULKHEAD_CHECK(found != nullptr, "libc has no pthread_create");
-    __atomic_store_n(&next, found, __ATOMIC_RELEASE);
+    found = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+    BULKHEAD_CHECK(found != nullptr, "libc cannot create threads");
+    __atomic_store_n(&known, found, __ATOMIC_RELEASE);
   }
   return found;
 }
+
+// Creates a thread by `create(run, start)`; `no_memory` when there is none.
+template <typename Result, typename Create>
+int StartThread(Result (*routine)(void*), void* argument, int no_memory,
+                Create create) {
+  // From the root's heap: the new thread reads it in the root domain.
+  auto* start = static_cast<Start<Result>*>(
+      bh_malloc(bh_compartment{0, 0}, sizeof(Start<Result>)));
+  if (start == nullptr) return no_memory;
+  *start = {routine, argument};
+  // The thread's TLS and its bookkeeping are for every domain, and outlive the
+  // compartment that the creator may be in.
+  ThreadRecord* record = CurrentRecord();
+  ++record->serving_libc;
+  const int result = create(Run<Result>, start);
+  --record->serving_libc;
+  if (result != 0) free(start);
+  return result;
+}
+
+constinit decltype(&pthread_create) next_pthread_create = nullptr;
+constinit decltype(&thrd_create) next_thrd_create = nullptr;
 
 }  // namespace
 }  // namespace bulkhead
@@ -67,18 +91,19 @@ extern "C" BULKHEAD_API int pthread_create(pthread_t* thread,
                                            const pthread_attr_t* attributes,
                                            void* (*routine)(void*),
                                            void* argument) {
-  // From the root's heap: the new thread reads it in the root domain.
-  auto* start = static_cast<bulkhead::Start*>(
-      bh_malloc(bh_compartment{0, 0}, sizeof(bulkhead::Start)));
-  if (start == nullptr) return EAGAIN;
-  *start = {routine, argument};
-  // The thread's TLS and its bookkeeping are for every domain, and outlive the
-  // compartment that the creator may be in.
-  bulkhead::ThreadRecord* record = bulkhead::CurrentRecord();
-  ++record->serving_libc;
-  const int result =
-      bulkhead::Next()(thread, attributes, bulkhead::Run, start);
-  --record->serving_libc;
-  if (result != 0) free(start);
-  return result;
+  return bulkhead::StartThread(
+      routine, argument, EAGAIN, [&](void* (*run)(void*), void* start) {
+        return bulkhead::Next("pthread_create", bulkhead::next_pthread_create)(
+            thread, attributes, run, start);
+      });
+}
+
+extern "C" BULKHEAD_API int thrd_create(thrd_t* thread, thrd_start_t routine,
+                                        void* argument) {
+  static_assert(thrd_success == 0);
+  return bulkhead::StartThread(
+      routine, argument, thrd_nomem, [&](int (*run)(void*), void* start) {
+        return bulkhead::Next("thrd_create", bulkhead::next_thrd_create)(
+            thread, run, start);
+      });
 }
