@@ -19,9 +19,7 @@ bool IsRoot(const CompartmentRow& row) { return IdOf(row) == kRoot; }
 
 // Gives the pages the protection that the compartment has now.
 bool Protect(const CompartmentRow& row, PageRange pages) {
-  if (IsRoot(row) || enforcement == Enforcement::kNone) {
-    return sys::Mprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE) == 0;
-  }
+  if (IsRoot(row)) return OpenForGood(pages);
   if (enforcement == Enforcement::kPku) {
     return sys::PkeyMprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE,
                              Number(row.key)) == 0;
@@ -150,21 +148,37 @@ bool SetAccessible(CompartmentRow& row, bool accessible) {
   return done;
 }
 
-bool ReleaseCages(CompartmentRow& row) {
+bool ReleaseMemory(CompartmentRow& row) {
   LockHolder hold(row.heap_lock);
-  LockHolder cages(cage_lock);
   bool done = true;
-  for (HeapRun& run : row.runs) {
-    if (run.cages.bytes == 0) continue;
-    done &= reservation.GiveBack(run.cages);
-    run = {};
+  {
+    LockHolder cages(cage_lock);
+    for (HeapRun& run : row.runs) {
+      if (run.cages.bytes == 0) continue;
+      done &= reservation.GiveBack(run.cages);
+      run = {};
+    }
   }
-  if (row.stack_cages.bytes != 0) {
-    done &= reservation.GiveBack(row.stack_cages);
-    row.stack_cages = {};
-    row.stacks_made = 0;
+  for (size_t i = 0; i < row.stacks_made; ++i) {
+    const PageRange pages = StackPages(row, i);
+    if (row.traits.lock) done &= sys::Munlock(pages.begin, pages.bytes) == 0;
+    done &= sys::Madvise(pages.begin, pages.bytes, MADV_DONTNEED) == 0;
   }
   return done;
+}
+
+bool AdoptStacks(CompartmentRow& row, void (*forget)(CompartmentId id)) {
+  LockHolder hold(row.heap_lock);
+  if (row.stacks_made != 0 && row.made_stack_bytes != row.traits.stack_bytes) {
+    row.stack_cages = {};
+    row.stacks_made = 0;
+    forget(IdOf(row));
+  }
+  row.made_stack_bytes = row.traits.stack_bytes;
+  for (size_t i = 0; i < row.stacks_made; ++i) {
+    if (!LockPages(row, StackPages(row, i))) return false;
+  }
+  return true;
 }
 
 uint64_t CommittedBytes(CompartmentRow& row) {

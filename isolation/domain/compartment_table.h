@@ -8,6 +8,10 @@
 //   FREE --create--> LIVE --destroy--> CLOSING --nobody inside--> FREE
 //                      ^------------------'  (someone is: LIVE again)
 //
+// A row that had a key keeps it, and its stacks, for the next compartment in it:
+// a gate that was on its way in finds both as they were, sees that the
+// compartment is gone, and turns back.
+//
 // A row's generation grows at each create, so that a handle of a destroyed
 // compartment never reaches its successor.
 
@@ -25,7 +29,7 @@
 
 namespace bulkhead {
 
-inline constexpr size_t kMostRuns = 16;
+inline constexpr size_t kMostRuns = 15;
 // Inaccessible pages below each stack, so that a frame of that size does not
 // step over them unprobed.
 inline constexpr size_t kStackGuardBytes = size_t{64} << 10;
@@ -66,6 +70,7 @@ struct alignas(512) CompartmentRow {
   Lock heap_lock = {};
   PageRange stack_cages = {};
   size_t stacks_made = 0;
+  size_t made_stack_bytes = 0;  // of each of them
   HeapRun runs[kMostRuns] = {};
 };
 static_assert(sizeof(CompartmentRow) == 1 << BH_ROW_SHIFT);

@@ -29,10 +29,7 @@ void* AllocateMetadata(size_t bytes, size_t alignment) {
   if (end > committed_end) {
     uintptr_t wanted = RoundUp(end, kStep);
     if (wanted > region.end()) wanted = region.end();
-    if (sys::Mprotect(committed_end, wanted - committed_end,
-                      PROT_READ | PROT_WRITE) != 0) {
-      return nullptr;
-    }
+    if (!OpenForGood({committed_end, wanted - committed_end})) return nullptr;
     committed_end = wanted;
   }
   next = end;

@@ -32,6 +32,11 @@ uint64_t AddressSpaceInUse() {
   return pages == 0 ? kGuess : pages * kPageBytes;
 }
 
+// What nobody uses, debuggers would write out too: terabytes of nothing.
+bool KeepOutOfCoreFiles(PageRange range) {
+  return sys::Madvise(range.begin, range.bytes, MADV_DONTDUMP) == 0;
+}
+
 unsigned CageShift(uint64_t bytes) {
   unsigned shift = 22;
   while ((bytes >> shift) > kMostCages) ++shift;
@@ -47,6 +52,11 @@ uint64_t AllowedReservation(uint64_t wanted, uint64_t limit, uint64_t used) {
   const uint64_t half = limit > used ? (limit - used) / 2 : 0;
   if (wanted <= half) return wanted;
   return half & ~(uint64_t{kSmallestCage} - 1);
+}
+
+bool OpenForGood(PageRange pages) {
+  return sys::Mprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE) == 0 &&
+         sys::Madvise(pages.begin, pages.bytes, MADV_DODUMP) == 0;
 }
 
 bool Reservation::Reserve(uint64_t bytes) {
@@ -75,6 +85,7 @@ bool Reservation::Reserve(uint64_t bytes) {
     if (end != got + bytes + alignment) {
       sys::Munmap(end, got + bytes + alignment - end);
     }
+    KeepOutOfCoreFiles({begin_, bytes});
     bytes_ = bytes;
     cage_shift_ = shift;
     cages_ = bytes >> shift;
@@ -117,7 +128,7 @@ PageRange Reservation::Take(CageOwner owner, size_t bytes, uintptr_t adjoining,
 bool Reservation::GiveBack(PageRange range) {
   const long mapped = sys::Mmap(range.begin, range.bytes, PROT_NONE,
                                 kReserveFlags | MAP_FIXED);
-  if (sys::Failed(mapped)) return false;
+  if (sys::Failed(mapped) || !KeepOutOfCoreFiles(range)) return false;
   const size_t first = (range.begin - begin_) >> cage_shift_;
   for (size_t i = 0; i < range.bytes >> cage_shift_; ++i) {
     owners_[first + i] = kNobody;

@@ -71,6 +71,10 @@ class Reservation {
 
 extern Reservation reservation;
 
+// Makes pages of the reservation accessible in every domain, and part of core
+// files. False: the kernel has no memory for it.
+bool OpenForGood(PageRange pages);
+
 // Address space for a process under RLIMIT_AS: the most of it that Bulkhead
 // takes, so that the program's own mappings still fit. Exposed for tests.
 uint64_t AllowedReservation(uint64_t wanted, uint64_t limit, uint64_t used);

@@ -75,11 +75,4 @@ HardwareKey KeyPool::TryAcquire() {
   return HardwareKey{key};
 }
 
-void KeyPool::Release(HardwareKey key) {
-  const uint32_t bit = uint32_t{1} << Number(key);
-  BULKHEAD_CHECK((free_ & bit) == 0 && Bits(owned_ & BothBits(key)) != 0,
-                 "a protection key was released that is not in use");
-  free_ |= bit;
-}
-
 }  // namespace bulkhead

@@ -47,10 +47,9 @@ class KeyPool {
     return fixed_[static_cast<int>(use)];
   }
 
-  // A key for a compartment, or kNoKey. Not thread-safe: the monitor's lock.
+  // A key for a row of the compartment table, for good, or kNoKey.
+  // Not thread-safe: the monitor's lock.
   HardwareKey TryAcquire();
-  // Puts a key back. REQUIRES: no page carries it and no thread has it open.
-  void Release(HardwareKey key);
 
   // PKRU bits of all keys that the pool took.
   Pkru owned() const { return owned_; }

@@ -72,11 +72,26 @@ bh_status ResolveTraits(const bh_options& wanted, Traits& traits) {
   return BH_OK;
 }
 
-CompartmentRow* FindFreeRow() {
+// A free row, by preference one that has a key and stacks of the right size.
+CompartmentRow* FindFreeRow(const Traits& traits) {
+  CompartmentRow* best = nullptr;
+  const auto value = [&traits](const CompartmentRow& row) {
+    return (row.key != kUntagged ? 2 : 0) +
+           (row.made_stack_bytes == traits.stack_bytes ? 1 : 0);
+  };
   for (CompartmentRow& row : bulkhead_compartments) {
-    if (row.state == BH_STATE_FREE) return &row;
+    if (row.state != BH_STATE_FREE) continue;
+    if (best == nullptr || value(row) > value(*best)) best = &row;
   }
-  return nullptr;
+  return best;
+}
+
+void ForgetStacks(CompartmentId id) {
+  for (ThreadRecord* record = FirstRecord(); record != nullptr;
+       record = record->next) {
+    record->stacks[Index(id)] = 0;
+    record->stack_ends[Index(id)] = 0;
+  }
 }
 
 // Adjoining free rows of the entry table, or BH_MAX_ENTRIES.
@@ -118,20 +133,12 @@ void ClearEntries(CompartmentRow& row) {
 }
 
 // Undoes a creation, or ends a compartment that nobody is in. Dies when the
-// kernel refuses to take the pages back: they would carry a key that the next
-// compartment gets.
+// kernel refuses to take the pages back: the next compartment in this row would
+// read them.
 void TearDown(CompartmentRow& row) {
   ClearEntries(row);
-  BULKHEAD_CHECK(ReleaseCages(row),
+  BULKHEAD_CHECK(ReleaseMemory(row),
                  "the kernel refused to unmap a compartment's pages");
-  for (ThreadRecord* record = FirstRecord(); record != nullptr;
-       record = record->next) {
-    record->stacks[Index(IdOf(row))] = 0;
-    record->stack_ends[Index(IdOf(row))] = 0;
-  }
-  if (row.key != kUntagged) Keys().Release(row.key);
-  row.key = kUntagged;
-  row.open_mask = ~uint32_t{0};
   row.name[0] = '\0';
   __atomic_store_n(&row.state, BH_STATE_FREE, __ATOMIC_RELEASE);
 }
@@ -139,12 +146,13 @@ void TearDown(CompartmentRow& row) {
 // The key, entries and heap of a row that has its name and traits.
 bh_status Furnish(CompartmentRow& row, const bh_gate* gates,
                   const bh_gate* gates_end) {
-  if (enforcement == Enforcement::kPku) {
+  if (enforcement == Enforcement::kPku && row.key == kUntagged) {
     const HardwareKey key = Keys().TryAcquire();
     if (key == kNoKey) return BH_ERR_NO_KEY;
     row.key = key;
     row.open_mask = Bits(~BothBits(key));
   }
+  if (!AdoptStacks(row, ForgetStacks)) return BH_ERR_LOCK;
   const bh_status entries = FillEntries(row, gates, gates_end);
   if (entries != BH_OK) return entries;
   if (!heap_hooks.create(IdOf(row))) return BH_ERR_NO_MEMORY;
@@ -190,7 +198,7 @@ bh_status CreateCompartment(const char* name, const bh_options& options,
   if (resolved != BH_OK) return resolved;
   LockHolder hold(lock);
   if (FindByName(name) != nullptr) return BH_ERR_NAME_TAKEN;
-  CompartmentRow* row = FindFreeRow();
+  CompartmentRow* row = FindFreeRow(traits);
   if (row == nullptr) return BH_ERR_TOO_MANY;
   if (!first_made) {
     if (sys::Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0) {

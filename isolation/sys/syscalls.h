@@ -77,6 +77,9 @@ inline long Madvise(uintptr_t begin, size_t bytes, int advice) {
 inline long Mlock2(uintptr_t begin, size_t bytes, int flags) {
   return Call(SYS_mlock2, Word(begin), Word(bytes), flags);
 }
+inline long Munlock(uintptr_t begin, size_t bytes) {
+  return Call(SYS_munlock, Word(begin), Word(bytes));
+}
 inline long PkeyAlloc(uint32_t rights) {
   return Call(SYS_pkey_alloc, 0, rights);
 }
