@@ -32,13 +32,11 @@
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,11 +46,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "tests/vm/disk.h"
+#include "tests/vm/frames.h"
+
+namespace bulkhead {
 namespace {
 
 constexpr char kModules[] = "/.vm/modules";
@@ -75,106 +76,6 @@ struct Settings {
   std::vector<std::string> args;
   std::vector<std::string> env;
   std::vector<std::string> back;
-};
-
-// The port, once it is open.
-int g_port = -1;
-
-bool WriteAll(int fd, const void* data, size_t size) {
-  const char* at = static_cast<const char*>(data);
-  while (size > 0) {
-    ssize_t done = write(fd, at, size);
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    at += done;
-    size -= static_cast<size_t>(done);
-  }
-  return true;
-}
-
-// The emulator is told to take a restart as its end.
-[[noreturn]] void EndMachine() {
-  reboot(RB_AUTOBOOT);
-  _exit(1);
-}
-
-void Send(char type, const void* data, size_t size) {
-  char header[5] = {type};
-  uint32_t length = static_cast<uint32_t>(size);
-  memcpy(header + 1, &length, sizeof(length));
-  if (!WriteAll(g_port, header, sizeof(header)) ||
-      !WriteAll(g_port, data, size)) {
-    EndMachine();
-  }
-}
-
-void Send(char type, const std::string& text) {
-  Send(type, text.data(), text.size());
-}
-
-[[noreturn]] void Fail(const std::string& what) {
-  std::string message = what + ": " + strerror(errno);
-  fprintf(stderr, "vm: %s\n", message.c_str());
-  if (g_port >= 0) Send('L', message);
-  EndMachine();
-}
-
-void Check(bool ok, const std::string& what) {
-  if (!ok) Fail(what);
-}
-
-// A disk, read from its start.
-class Disk {
- public:
-  explicit Disk(const char* path)
-      : name_(path), fd_(open(path, O_RDONLY | O_CLOEXEC)) {
-    Check(fd_ >= 0, name_);
-  }
-  ~Disk() { close(fd_); }
-  Disk(const Disk&) = delete;
-  Disk& operator=(const Disk&) = delete;
-
-  // The bytes up to the next NUL, which is skipped.
-  std::string String() {
-    std::string text;
-    for (;;) {
-      if (at_ == end_) Fill();
-      const char* start = buffer_ + at_;
-      size_t length = strnlen(start, end_ - at_);
-      text.append(start, length);
-      at_ += length;
-      if (at_ < end_) {
-        ++at_;
-        return text;
-      }
-    }
-  }
-
-  // Copies the next `size` bytes to `to`.
-  void Copy(uint64_t size, int to, const std::string& path) {
-    while (size > 0) {
-      if (at_ == end_) Fill();
-      size_t piece = static_cast<size_t>(std::min<uint64_t>(size, end_ - at_));
-      Check(WriteAll(to, buffer_ + at_, piece), path);
-      at_ += piece;
-      size -= piece;
-    }
-  }
-
- private:
-  void Fill() {
-    ssize_t got = read(fd_, buffer_, sizeof(buffer_));
-    if (got == 0) errno = ENODATA;
-    Check(got > 0, name_);
-    at_ = 0;
-    end_ = static_cast<size_t>(got);
-  }
-
-  std::string name_;
-  int fd_;
-  size_t at_ = 0;
-  size_t end_ = 0;
-  char buffer_[16 * kChunk];
 };
 
 Settings ReadSettings(Disk& disk) {
@@ -207,33 +108,6 @@ Settings ReadSettings(Disk& disk) {
     }
   }
   return settings;
-}
-
-// Unpacks the entries that files.py wrote.
-void Unpack(Disk& disk, const std::string& root) {
-  for (std::string kind; (kind = disk.String()) != "end";) {
-    std::string path = root + disk.String();
-    mode_t mode = static_cast<mode_t>(atoll(disk.String().c_str()));
-    if (kind == "directory") {
-      Check(mkdir(path.c_str(), mode) == 0 || errno == EEXIST, path);
-      Check(chmod(path.c_str(), mode) == 0, path);
-    } else if (kind == "symlink") {
-      Check(symlink(disk.String().c_str(), path.c_str()) == 0, path);
-    } else if (kind == "link") {
-      Check(link((root + disk.String()).c_str(), path.c_str()) == 0, path);
-    } else if (kind == "file") {
-      uint64_t size = static_cast<uint64_t>(atoll(disk.String().c_str()));
-      int fd =
-          open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-      Check(fd >= 0, path);
-      disk.Copy(size, fd, path);
-      Check(fchmod(fd, mode) == 0, path);
-      close(fd);
-    } else {
-      errno = EINVAL;
-      Fail("entry '" + kind + "'");
-    }
-  }
 }
 
 void MakeDirectories(const std::string& path) {
@@ -288,17 +162,17 @@ void WaitForRun() {
     Check(fd >= 0, path);
     close(fd);
   }
-  g_port = OpenDevice(kPort, O_RDWR | O_NOCTTY);
-  Check(g_port >= 0, kPort);
+  frame_port = OpenDevice(kPort, O_RDWR | O_NOCTTY);
+  Check(frame_port >= 0, kPort);
   struct utsname system;
   Check(uname(&system) == 0, "uname");
-  Send('R', std::string(system.release));
+  SendFrame('R', std::string(system.release));
   char go;
   ssize_t got;
-  while ((got = read(g_port, &go, 1)) != 1) {
+  while ((got = read(frame_port, &go, 1)) != 1) {
     // No host at the other end reads as an end of file.
     if (got < 0 && errno != EINTR) Fail(kPort);
-    struct pollfd wait = {g_port, POLLIN, 0};
+    struct pollfd wait = {frame_port, POLLIN, 0};
     poll(&wait, 1, 100);
   }
 }
@@ -419,7 +293,7 @@ bool Forward(const Stream& stream) {
   for (;;) {
     ssize_t got = read(stream.fd, buffer, sizeof(buffer));
     if (got > 0) {
-      Send(stream.type, buffer, static_cast<size_t>(got));
+      SendFrame(stream.type, buffer, static_cast<size_t>(got));
     } else if (got == 0) {
       return false;
     } else if (errno != EINTR) {
@@ -495,15 +369,13 @@ void SendBack(const std::string& path) {
   } else if (S_ISREG(info.st_mode)) {
     int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     Check(fd >= 0, path);
-    Send('F', path);
+    SendFrame('F', path);
     Check(!Forward({fd, 'f'}), path);
     close(fd);
   }
 }
 
-}  // namespace
-
-int main() {
+[[noreturn]] void Run() {
   MountKernelFileSystems();
   LoadModules();
   WaitForRun();
@@ -517,11 +389,16 @@ int main() {
   MountNewRoot(settings.packages);
   EnterNewRoot();
   MakeUsable();
-  Send('S', nullptr, 0);
+  SendFrame('S', nullptr, 0);
 
   int status = RunProgram(settings);
   kill(-1, SIGKILL);
   for (const std::string& path : settings.back) SendBack(path);
-  Send('X', &status, sizeof(status));
+  SendFrame('X', &status, sizeof(status));
   EndMachine();
 }
+
+}  // namespace
+}  // namespace bulkhead
+
+int main() { bulkhead::Run(); }

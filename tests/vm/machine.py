@@ -110,7 +110,7 @@ class Machine:
     def go(self):
         """Lets init, which is ready, begin the run."""
         # When the machine is already gone, frames() tells.
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._frames.sendall(b"g")
 
     def save(self, state):
@@ -133,7 +133,8 @@ class Machine:
                     return
                 if status == "failed":
                     break
-        raise MachineError("the emulator did not save the machine's state")
+        raise MachineError("the machine's state could not be saved; is the disk "
+                           "full?")
 
     def console_tail(self):
         """The last lines of the kernel's console and the emulator's stderr."""
@@ -157,7 +158,10 @@ class Machine:
         if left <= 0:
             raise TimeLimit()
         for key, _ in self._selector.select(left):
-            data = key.fileobj.recv(1 << 18)
+            data = b""
+            # An emulator that ends without reading all resets the connection.
+            with contextlib.suppress(ConnectionResetError):
+                data = key.fileobj.recv(1 << 18)
             if data:
                 key.data(data)
                 continue

@@ -174,9 +174,8 @@ constexpr Command kCommands[] = {
     {"order", Order},       {"orphan", Orphan},   {"arguments", PrintArguments},
     {"variable", Variable}, {"keys", Keys},       {"machine", Machine},
     {"loopback", Loopback}, {"write", Write},     {"read", Read},
-    {"random", Random},
-    {"time", Time},
-    {"panic", Panic},       {"hang", Hang},
+    {"random", Random},     {"time", Time},       {"panic", Panic},
+    {"hang", Hang},
 };
 
 }  // namespace

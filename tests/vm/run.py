@@ -5,6 +5,7 @@
 """Runs one program on an emulated machine. `--help` and README.md say more."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -115,13 +116,14 @@ def _parse(argv):
     return options, command
 
 
-def _time_limit(options):
+def _time_limit(options, spent):
+    """Seconds for the run, when `spent` have passed since the runner's start."""
     if options.timeout:
         return options.timeout
     given = os.environ.get("TEST_TIMEOUT", "")
     if not given.isdigit():
         return _DEFAULT_TIME_LIMIT
-    return max(int(given) - _RESERVE, int(given) * 0.8)
+    return max(int(given) - _RESERVE, int(given) * 0.8) - spent
 
 
 def _say(text):
@@ -172,16 +174,15 @@ class _Results:
             self._file = None
 
 
-def _follow(options, emulated, results):
+def _follow(options, emulated, results, limit):
     """None when the program's status has come, else the runner's own."""
-    limit = _time_limit(options)
     try:
         for kind, payload in emulated.frames(time.monotonic() + limit):
             results.take(kind, payload)
             if results.status is not None:
                 return None
     except machine.TimeLimit:
-        _say(f"time limit of {limit:g} seconds: the machine was stopped")
+        _say(f"time limit of {round(limit, 1):g} seconds: the machine was stopped")
         return _EXIT_TIME_LIMIT
     except machine.MachineError:
         _say("the machine ended without a status of the program" +
@@ -195,28 +196,31 @@ def _follow(options, emulated, results):
 
 
 def _run(options, command):
+    started = time.monotonic()
     kernel = snapshot.Kernel(
         os.path.dirname(guest.runfile(f"{_KERNELS[options.kernel]}/vmlinuz")))
     cpu = _CPUS[options.cpu]
     cache = guest.cache_directory()
-    state_path = snapshot.saved_state(
-        kernel, guest.runfile("bulkhead/tests/vm/init"), cpu, options.memory,
-        cache)
     results = _Results()
-    with guest.Guest(command, options, cache) as prepared:
+    with snapshot.saved_state(
+            kernel, guest.runfile("bulkhead/tests/vm/init"), cpu,
+            options.memory, cache) as state, guest.Guest(
+                command, options, cache) as prepared:
         snapshot.keep_recent(
-            cache, *filter(None, (state_path, prepared.packages)))
-        with open(state_path, "rb") as state, machine.Machine(
+            cache, *filter(None, (state.name, prepared.packages)))
+        with machine.Machine(
                 cpu, options.memory, prepared.disks,
                 machine.saved_start(state.fileno()), [state.fileno()],
                 _show_console if options.console else None) as emulated:
             if not options.quiet:
                 _say(f"{kernel.version}, emulated, cpu={options.cpu}")
             emulated.go()
-            ended = _follow(options, emulated, results)
+            limit = _time_limit(options, time.monotonic() - started)
+            ended = _follow(options, emulated, results, limit)
     if ended is not None:
         if not results.started:
-            os.unlink(state_path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(state.name)
             _say("the program was not started; the saved state of the machine "
                  "is removed, so that the next run boots it anew")
         return ended

@@ -19,6 +19,7 @@ import machine
 
 _BOOT_LIMIT = 120
 _KEPT_DAYS = 30
+_KEPT_BYTES = 2 << 30
 
 
 class Kernel:
@@ -99,29 +100,42 @@ def _boot(kernel, init, cpu, memory, target):
 
 
 def saved_state(kernel, init, cpu, memory, cache):
-    """The path of the state of a machine that is ready for a run.
+    """An open file: the state of a machine that is ready for a run.
 
     It is made when the directory `cache` does not have it. Several processes
     may ask at a time. Raises machine.MachineError when the machine does not
     boot.
     """
     path = os.path.join(cache, f"{_key(kernel, init, cpu, memory)}.state")
-    if not os.path.exists(path):
-        with open(f"{path}.lock", "w", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not os.path.exists(path):
-                _boot(kernel, init, cpu, memory, path)
-    return path
+    with contextlib.suppress(FileNotFoundError):
+        return open(path, "rb")
+    with open(f"{path}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            _boot(kernel, init, cpu, memory, path)
+        return open(path, "rb")
 
 
 def keep_recent(cache, *used):
-    """Marks the paths `used` as such, and removes what was not used lately."""
+    """Marks the paths `used` as such, and keeps the cache small.
+
+    What was used least recently is removed until the rest is recent and small
+    enough. A run that still needs such a file has it open.
+    """
     for path in used:
         with contextlib.suppress(FileNotFoundError):
             os.utime(path)
-    oldest = time.time() - _KEPT_DAYS * 86400
+    found = []
     with os.scandir(cache) as entries:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):
-                if entry.is_file() and entry.stat().st_mtime < oldest:
-                    os.unlink(entry.path)
+                if entry.is_file() and entry.path not in used:
+                    found.append((entry.stat(), entry.path))
+    size = 0
+    oldest = time.time() - _KEPT_DAYS * 86400
+    for info, path in sorted(found, key=lambda item: -item[0].st_mtime):
+        # Not st_size, which counts holes.
+        size += info.st_blocks * 512
+        if size > _KEPT_BYTES or info.st_mtime < oldest:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
