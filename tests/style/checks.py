@@ -7,6 +7,7 @@ import clang_format
 import instructions
 import layering
 import layout
+import links
 import shell
 import source_tree
 
@@ -20,6 +21,7 @@ _CHECKS = (
     ("rights change in assembly only", instructions.check),
     ("clang-format", clang_format.check),
     ("shellcheck", shell.check),
+    ("links and names in pages", links.check),
 )
 
 

@@ -17,6 +17,7 @@ import clang_format
 import instructions
 import layering
 import layout
+import links
 import shell
 import source_tree
 
@@ -74,6 +75,20 @@ class TreeTest(unittest.TestCase):
         self.assertEqual(self.problems(shell.check, a="#!/bin/bash\necho \"$1\"\n"), [])
         problems = self.problems(shell.check, b="#!/bin/bash\necho $1\n")
         self.assertIn("SC2086", "\n".join(problems))
+
+    def test_links(self):
+        files = {
+            "a__BUILD": 'family_test(name = "x")\n',
+            "a__x_test_dot_cc": "TEST_F(GateTest, Closes) {}\n",
+            "b_dot_md": "# Two words, `one` comma\n",
+            "c__good_dot_md": "[b](../b.md#two-words-one-comma) [w](https://w) `//a:x_run`\n"
+            "`//a:x_test.cc` `GateTest.Closes`\n\n    Target: //a:made_up\n",
+        }
+        self.assertEqual(self.problems(links.check, **files), [])
+        bad = "[x](no.md)\n[b](../b.md#none)\n//a:none //none:x\n`GateTest.Opens` `NoTest.Runs`\n"
+        problems = self.problems(links.check, c__good_dot_md=bad)
+        self.assertEqual(len(problems), 6, problems)
+        self.assertEqual(problems[0], "c/good.md:1: there is no c/no.md")
 
 
 class LayeringTest(unittest.TestCase):

@@ -6,8 +6,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "docs/examples/vault_keys/allocator.h"
@@ -126,6 +128,10 @@ int Main(int argc, char** argv) {
   if (arguments.help) {
     fputs(kUsage, stdout);
     return 0;
+  }
+  if (!arguments.out.empty() &&
+      access(arguments.out.c_str(), W_OK | X_OK) != 0) {
+    return Fail(kExitUsage, arguments.out + ": " + strerror(errno));
   }
   std::string error;
   if (arguments.naive) {

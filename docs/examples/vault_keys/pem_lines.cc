@@ -19,16 +19,9 @@
 namespace bulkhead::vault_keys {
 namespace {
 
-constexpr uint64_t kConfirmingFactor = 0xc2b2ae3d27d4eb4f;
+constexpr uint64_t kFirstFactor = 0x9e3779b97f4a7c15;
+constexpr uint64_t kSecondFactor = 0xc2b2ae3d27d4eb4f;
 constexpr size_t kLargestFile = 64 * 1024;
-
-uint64_t HashOf(const char* line, uint64_t factor) {
-  uint64_t hash = 0;
-  for (size_t i = 0; i < kPemLineChars; ++i) {
-    hash = hash * factor + static_cast<uint8_t>(line[i]) + 1;
-  }
-  return hash;
-}
 
 std::vector<uint8_t> Decode(const std::vector<std::string_view>& lines) {
   std::vector<uint8_t> bytes;
@@ -97,13 +90,21 @@ void AnswerFor(const char* path, Answer* answer) {
 }  // namespace
 
 LineFingerprint FingerprintOf(const char* line) {
-  return {HashOf(line, LineRoller::kFactor), HashOf(line, kConfirmingFactor)};
+  LineFingerprint hash;
+  for (size_t i = 0; i < kPemLineChars; ++i) {
+    const uint64_t character = static_cast<uint8_t>(line[i]);
+    hash.first = hash.first * kFirstFactor + character;
+    hash.second = hash.second * kSecondFactor + character;
+  }
+  return hash;
 }
 
-bool Contains(const PemLines& lines, uint64_t rolling, const char* line) {
+bool Contains(const PemLines& lines, const char* line) {
+  const LineFingerprint wanted = FingerprintOf(line);
   for (size_t i = 0; i < lines.count; ++i) {
-    if (lines.lines[i].rolling == rolling) {
-      return lines.lines[i].confirming == HashOf(line, kConfirmingFactor);
+    if (lines.lines[i].first == wanted.first &&
+        lines.lines[i].second == wanted.second) {
+      return true;
     }
   }
   return false;

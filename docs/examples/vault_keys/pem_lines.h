@@ -15,9 +15,10 @@ namespace bulkhead::vault_keys {
 // RFC 7468: every line but the last has 64 characters.
 inline constexpr size_t kPemLineChars = 64;
 
+// Two hashes of the same line: together they name it, and do not tell it.
 struct LineFingerprint {
-  uint64_t rolling = 0;     // can be moved along by one character
-  uint64_t confirming = 0;  // computed only where `rolling` agrees
+  uint64_t first = 0;
+  uint64_t second = 0;
 };
 
 struct PemLines {
@@ -47,43 +48,11 @@ inline bool IsBase64(uint8_t character) {
   return kBase64.value[character] >= 0;
 }
 
-constexpr uint64_t Power(uint64_t base, size_t exponent) {
-  return exponent == 0 ? 1 : base * Power(base, exponent - 1);
-}
-
-// The hash of kPemLineChars characters that LineRoller computes step by step.
-class LineRoller {
- public:
-  static constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
-  static constexpr uint64_t kLeavingFactor = Power(kFactor, kPemLineChars);
-
-  void Clear() {
-    hash_ = 0;
-    length_ = 0;
-  }
-
-  // Takes the next character of a run. `leaving` is the one kPemLineChars
-  // before it, and is used only when the run is that long. Returns whether
-  // hash() now is that of a whole line.
-  bool Add(uint8_t entering, uint8_t leaving) {
-    hash_ = hash_ * kFactor + entering + 1;
-    if (length_ < kPemLineChars) return ++length_ == kPemLineChars;
-    hash_ -= kLeavingFactor * (static_cast<uint64_t>(leaving) + 1);
-    return true;
-  }
-
-  uint64_t hash() const { return hash_; }
-
- private:
-  uint64_t hash_ = 0;
-  size_t length_ = 0;
-};
-
+// REQUIRES: kPemLineChars characters are readable at `line`.
 LineFingerprint FingerprintOf(const char* line);
 
-// Whether the kPemLineChars characters at `line`, whose rolling hash is
-// `rolling`, are one of `lines`.
-bool Contains(const PemLines& lines, uint64_t rolling, const char* line);
+// Whether the kPemLineChars characters at `line` are one of `lines`.
+bool Contains(const PemLines& lines, const char* line);
 
 // Reads the first private key of a PEM text and fingerprints its full lines
 // from the private exponent on. PKCS#8 and the older RSA form are understood,

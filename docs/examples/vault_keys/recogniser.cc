@@ -5,15 +5,48 @@
 
 #include <string.h>
 
+#include <algorithm>
+
 namespace bulkhead::vault_keys {
 namespace {
 
-// A window of a factor's size with fewer byte values than this is not divided.
-// 128 random bytes have some 101 of the 256 values, and fewer than 72 once in
-// 10^13 times. Program text and data stay below it nearly always.
-constexpr size_t kLeastDifferentBytes = 72;
+// Only bytes that look random are divided; program text and data nearly never
+// do. 64 random bytes have some 57 of the 256 values, and fewer than 40 once in
+// 10^10 times. Every window of a factor's size has 64 aligned bytes in it.
+constexpr size_t kBlockBytes = 64;
+constexpr size_t kLeastValuesInBlock = 40;
+// 128 random bytes have some 101, and fewer than 72 once in 10^13 times.
+constexpr size_t kLeastValuesInWindow = 72;
 
 constexpr size_t kPrivateHeaderBytes = 4;  // 02 82 hh ll or 02 81 ll xx
+
+size_t ValuesInBlock(const uint8_t* bytes) {
+  uint64_t seen[4] = {};
+  for (size_t i = 0; i < kBlockBytes; ++i) {
+    seen[bytes[i] >> 6] |= uint64_t{1} << (bytes[i] & 63);
+  }
+  size_t values = 0;
+  for (uint64_t bits : seen) {
+    values += static_cast<size_t>(__builtin_popcountll(bits));
+  }
+  return values;
+}
+
+// Counts the byte values in a window that slides over memory.
+class WindowValues {
+ public:
+  void Add(uint8_t byte) {
+    if (occurrences_[byte]++ == 0) ++values_;
+  }
+  void Remove(uint8_t byte) {
+    if (--occurrences_[byte] == 0) --values_;
+  }
+  size_t values() const { return values_; }
+
+ private:
+  size_t values_ = 0;
+  uint16_t occurrences_[256] = {};
+};
 
 // Appends the DER of a public exponent; returns its size.
 size_t AppendExponent(uint64_t exponent, uint8_t* der) {
@@ -51,10 +84,8 @@ void Recogniser::Restart() {
 }
 
 void Recogniser::Break() {
-  contiguous_ = 0;
-  different_ = 0;
-  memset(occurrences_, 0, sizeof(occurrences_));
-  roller_.Clear();
+  size_ = 0;
+  next_factor_ = next_header_ = next_line_ = 0;
 }
 
 void Recogniser::Wipe() { explicit_bzero(bytes_, sizeof(bytes_)); }
@@ -65,65 +96,110 @@ void Recogniser::Read(const uint8_t* bytes, size_t size, uintptr_t address) {
   // this, so none touches a stretch of zeros of this size.
   if (size == kMostBytesAtOnce && IsZero(bytes, size)) return Break();
 
-  const size_t window_bytes = factor_.candidate_bytes();
-  uint8_t* const fresh = bytes_ + kTail;
-  memcpy(fresh, bytes, size);
-  for (size_t i = 0; i < size; ++i) {
-    const uint8_t* const end = fresh + i + 1;
-    const uint8_t byte = fresh[i];
-    ++contiguous_;
-    if (occurrences_[byte]++ == 0) ++different_;
-    if (contiguous_ > window_bytes) {
-      const uint8_t leaving = *(end - 1 - window_bytes);
-      if (--occurrences_[leaving] == 0) --different_;
-    }
-    if (different_ >= kLeastDifferentBytes && contiguous_ >= window_bytes) {
-      CheckFactor(end - window_bytes, address + i + 1 - window_bytes);
-    }
-    if (EndsPrivateHeader(end)) ++findings_.der;
-    if (!IsBase64(byte)) {
-      roller_.Clear();
-    } else if (roller_.Add(byte, *(end - 1 - kPemLineChars)) &&
-               Contains(lines_, roller_.hash(),
-                        reinterpret_cast<const char*>(end - kPemLineChars))) {
-      ++findings_.pem_lines;
-    }
-  }
-  memmove(bytes_, fresh + size - kTail, kTail);
+  memcpy(bytes_ + size_, bytes, size);
+  address_ = address - size_;
+  size_ += size;
+  FindFactors();
+  FindDer();
+  FindPemLines();
+  KeepTail();
 }
 
-void Recogniser::CheckFactor(const uint8_t* window, uintptr_t address) {
-  const uint8_t first = window[0];
-  const uint8_t last = window[factor_.candidate_bytes() - 1];
+void Recogniser::KeepTail() {
+  if (size_ <= kTail) return;
+  const size_t gone = size_ - kTail;
+  memmove(bytes_, bytes_ + gone, kTail);
+  size_ = kTail;
+  next_factor_ -= gone;
+  next_header_ -= gone;
+  next_line_ -= gone;
+}
+
+void Recogniser::FindFactors() {
+  const size_t window = factor_.candidate_bytes();
+  while (next_factor_ + window <= size_) {
+    // The first aligned block in the windows that begin from here up to it.
+    const uintptr_t place = address_ + next_factor_;
+    const size_t block = next_factor_ + (-place % kBlockBytes);
+    const size_t end = std::min(block + 1, size_ - window + 1);
+    if (ValuesInBlock(bytes_ + block) >= kLeastValuesInBlock) {
+      FindFactorsFrom(next_factor_, end);
+    }
+    next_factor_ = end;
+  }
+}
+
+void Recogniser::FindFactorsFrom(size_t begin, size_t end) {
+  const size_t window = factor_.candidate_bytes();
+  WindowValues values;
+  for (size_t i = begin; i < begin + window; ++i) values.Add(bytes_[i]);
+  for (size_t i = begin;; ++i) {
+    if (values.values() >= kLeastValuesInWindow) CheckFactor(i);
+    if (i + 1 == end) return;
+    values.Remove(bytes_[i]);
+    values.Add(bytes_[i + window]);
+  }
+}
+
+void Recogniser::CheckFactor(size_t begin) {
+  const uint8_t* const bytes = bytes_ + begin;
+  const uint8_t first = bytes[0];
+  const uint8_t last = bytes[factor_.candidate_bytes() - 1];
   if ((first & 0x01) != 0 && (last & 0x80) != 0) {
-    const Factor factor = factor_.CheckLittleEndian(window);
+    const Factor factor = factor_.CheckLittleEndian(bytes);
     if (factor == Factor::kSmaller) ++findings_.limbs_of_smaller;
     if (factor == Factor::kLarger) ++findings_.limbs_of_larger;
     if (factor != Factor::kNone && findings_.first_limbs == 0) {
-      findings_.first_limbs = address;
+      findings_.first_limbs = address_ + begin;
     }
   }
   if ((first & 0x80) != 0 && (last & 0x01) != 0) {
-    const Factor factor = factor_.CheckBigEndian(window);
+    const Factor factor = factor_.CheckBigEndian(bytes);
     if (factor == Factor::kSmaller) ++findings_.bytes_of_smaller;
     if (factor == Factor::kLarger) ++findings_.bytes_of_larger;
   }
 }
 
-// Whether the bytes before `end` are modulus, public exponent and the header of
-// an INTEGER that is about as long as the modulus.
-bool Recogniser::EndsPrivateHeader(const uint8_t* end) const {
-  const uint8_t* const header = end - kPrivateHeaderBytes;
-  if (header[0] != 0x02 || (header[1] != 0x81 && header[1] != 0x82)) {
-    return false;
+void Recogniser::FindDer() {
+  while (next_header_ + kPrivateHeaderBytes <= size_) {
+    const size_t choices = size_ - kPrivateHeaderBytes + 1 - next_header_;
+    const void* const found = memchr(bytes_ + next_header_, 0x02, choices);
+    if (found == nullptr) {
+      next_header_ += choices;
+      return;
+    }
+    next_header_ =
+        static_cast<size_t>(static_cast<const uint8_t*>(found) - bytes_);
+    if (IsPrivateHeader(next_header_)) ++findings_.der;
+    ++next_header_;
   }
-  if (contiguous_ < der_prefix_bytes_ + kPrivateHeaderBytes) return false;
+}
+
+// Whether the INTEGER at `begin` is about as long as the modulus and follows
+// modulus and public exponent.
+bool Recogniser::IsPrivateHeader(size_t begin) const {
+  const uint8_t* const header = bytes_ + begin;
+  if (header[1] != 0x81 && header[1] != 0x82) return false;
+  if (begin < der_prefix_bytes_) return false;
   const size_t length = header[1] == 0x82
                             ? static_cast<size_t>(header[2]) << 8 | header[3]
                             : header[2];
   return length + 8 >= modulus_bytes_ && length <= modulus_bytes_ + 1 &&
          memcmp(header - der_prefix_bytes_, der_prefix_, der_prefix_bytes_) ==
              0;
+}
+
+void Recogniser::FindPemLines() {
+  while (next_line_ + kPemLineChars <= size_) {
+    // From the end: one other character rules out all lines that hold it.
+    size_t base64 = kPemLineChars;
+    while (base64 > 0 && IsBase64(bytes_[next_line_ + base64 - 1])) --base64;
+    if (base64 == 0 &&
+        Contains(lines_, reinterpret_cast<const char*>(bytes_ + next_line_))) {
+      ++findings_.pem_lines;
+    }
+    next_line_ += std::max(base64, size_t{1});
+  }
 }
 
 }  // namespace bulkhead::vault_keys

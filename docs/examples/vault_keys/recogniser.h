@@ -62,8 +62,13 @@ class Recogniser {
   // The longest thing that is recognised: a modulus with headers.
   static constexpr size_t kTail = 1024;
 
-  void CheckFactor(const uint8_t* window, uintptr_t address);
-  bool EndsPrivateHeader(const uint8_t* end) const;
+  void FindFactors();
+  void FindFactorsFrom(size_t begin, size_t end);
+  void CheckFactor(size_t begin);
+  void FindDer();
+  void FindPemLines();
+  bool IsPrivateHeader(size_t begin) const;
+  void KeepTail();
 
   FactorTest factor_;
   PemLines lines_;
@@ -72,11 +77,14 @@ class Recogniser {
   uint8_t der_prefix_[kMostModulusBytes + 16] = {};
 
   Findings findings_;
-  size_t contiguous_ = 0;  // bytes since the last break
-  size_t different_ = 0;   // byte values in the window of a factor's size
-  uint16_t occurrences_[256] = {};
-  LineRoller roller_;
+  // The bytes since the last break, or the last of them, and where they were.
+  size_t size_ = 0;
+  uintptr_t address_ = 0;
   uint8_t bytes_[kTail + kMostBytesAtOnce] = {};
+  // The first of them at which each thing may begin and was not yet looked for.
+  size_t next_factor_ = 0;
+  size_t next_header_ = 0;
+  size_t next_line_ = 0;
 };
 
 }  // namespace bulkhead::vault_keys

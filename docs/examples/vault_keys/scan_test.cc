@@ -79,12 +79,12 @@ TEST_F(ScanTest, FindsACopyAcrossPagesAndMappings) {
 
 TEST_F(ScanTest, IsRefusedWhatItMayNotRead) {
   key_.PlantSmaller(pages_ + 5 * kPageBytes, ByteOrder::kLittleEndian);
-  EXPECT_EQ(Scan().findings.Copies(), 1u);
-  const size_t refused_before = Scan().pages_refused;
+  const ScanResult before = Scan();
+  EXPECT_EQ(before.findings.Copies(), 1u);
   Protect(PROT_NONE);
   const ScanResult result = Scan();
   EXPECT_EQ(result.findings.Copies(), 0u);
-  EXPECT_EQ(result.pages_refused, refused_before + 1);
+  EXPECT_EQ(result.pages_refused, before.pages_refused + 1);
   Protect(PROT_READ);
   EXPECT_EQ(Scan().findings.Copies(), 1u);
 }

@@ -155,7 +155,7 @@ TEST_F(VaultKeysTest, SaysWhatIsWrongWithItsFiles) {
       With(Plain(), KeyFile(), "--out=/nonexistent");
   EXPECT_TRUE(unwritable.ExitedWith(2));
   EXPECT_EQ(unwritable.errors,
-            "vault_keys: /nonexistent: cannot write the signature there\n");
+            "vault_keys: /nonexistent: No such file or directory\n");
 }
 
 }  // namespace
