@@ -175,20 +175,22 @@ absl::StatusOr<KeyFacts> ProbeKeys(const Options& options) {
     KeyAbsence absence;
     int taken;
   };
-  Report count = {};
-  absl::StatusOr<ChildEnd> end = TryInChild(count, [](Report& report) {
+  Report counted = {};
+  absl::StatusOr<ChildEnd> end = TryInChild(counted, [](Report& report) {
     int keys[kMostKeys];
+    int count = 0;
     long key = 0;
-    while (report.free < kMostKeys && (key = sys::PkeyAlloc(0)) >= 0) {
-      keys[report.free++] = static_cast<int>(key);
+    while (count < kMostKeys && (key = sys::PkeyAlloc(0)) >= 0) {
+      keys[count++] = static_cast<int>(key);
     }
     if (key < 0) report.error = static_cast<int>(-key);
-    for (int i = 0; i < report.free; ++i) sys::PkeyFree(keys[i]);
+    report.free = count;
+    while (count > 0) sys::PkeyFree(keys[--count]);
   });
   if (!end.ok()) return end.status();
   KeyFacts facts;
-  facts.free = count.free;
-  facts.allocate.error = count.error;
+  facts.free = counted.free;
+  facts.allocate.error = counted.error;
   facts.allocate.killed = !end->finished();
 
   absl::StatusOr<Answer> protect = Ask(SYS_pkey_mprotect, 0, 0, PROT_READ, -1);
