@@ -69,6 +69,17 @@ bulkhead_gates_begin:
 	jne	bulkhead_gate_violated
 .endm
 
+/* r13 := the row of the compartment in edi's low half, or jumps to `no_row`.
+ * Clobbers rcx. */
+.macro FIND_ROW no_row
+	movzx	ecx, di
+	cmp	ecx, BH_MAX_COMPARTMENTS
+	jae	\no_row
+	shl	rcx, BH_ROW_SHIFT
+	lea	r13, [rip + bulkhead_compartments]
+	add	r13, rcx
+.endm
+
 /* Opens the key of row r13 and compares (G1). Before: edi = target.
  * After: r13 = the row of edi, rbx = the record. Clobbers rax, rcx, rdx. */
 .macro OPEN
@@ -76,12 +87,7 @@ bulkhead_gates_begin:
 	and	eax, [r13 + BH_ROW_OPEN_MASK]
 	WRITE_PKRU
 	/* From here on eax alone is known; the rest may be an attacker's. */
-	movzx	ecx, di
-	cmp	ecx, BH_MAX_COMPARTMENTS
-	jae	bulkhead_gate_violated
-	shl	rcx, BH_ROW_SHIFT
-	lea	r13, [rip + bulkhead_compartments]
-	add	r13, rcx
+	FIND_ROW bulkhead_gate_violated
 	mov	rbx, gs:[BH_RECORD_SELF]
 	rdfsbase rcx
 	cmp	rcx, [rbx + BH_RECORD_FS_BASE]
@@ -197,20 +203,16 @@ bulkhead_gate_pku:
 	mov	r11, rcx
 	mov	r12, [rbp + 16]
 	CHECK_CALLER
+	FIND_ROW bulkhead_not_live
 	movzx	ecx, di
-	cmp	ecx, BH_MAX_COMPARTMENTS
-	jae	.Lgate_not_live
 	cmp	qword ptr [rbx + BH_RECORD_STACKS + rcx * 8], 0
 	je	.Lgate_no_stack
-	shl	rcx, BH_ROW_SHIFT
-	lea	r13, [rip + bulkhead_compartments]
-	add	r13, rcx
 	cmp	dword ptr [r13 + BH_ROW_STATE], BH_STATE_LIVE
-	jne	.Lgate_not_live
+	jne	bulkhead_not_live
 	mov	rax, rdi
 	shr	rax, 32
 	cmp	eax, [r13 + BH_ROW_GENERATION]
-	jne	.Lgate_not_live
+	jne	bulkhead_not_live
 	CHECK_CURRENT
 
 	OPEN
@@ -272,7 +274,7 @@ bulkhead_gate_pku:
 	POP_CALLEE_SAVED
 	ret
 	.cfi_def_cfa rbp, 16
-.Lgate_not_live:
+bulkhead_not_live:
 	mov	edx, BH_GATE_NOT_LIVE
 	jmp	.Lgate_refuse
 .Lgate_no_stack:
@@ -301,12 +303,7 @@ bulkhead_scope_pku:
 	mov	r14, rsi
 	mov	r12, rdx
 	CHECK_CALLER
-	movzx	ecx, di
-	cmp	ecx, BH_MAX_COMPARTMENTS
-	jae	.Lgate_not_live
-	shl	rcx, BH_ROW_SHIFT
-	lea	r13, [rip + bulkhead_compartments]
-	add	r13, rcx
+	FIND_ROW bulkhead_not_live
 	CHECK_CURRENT
 	OPEN
 	/* A jump to the WRPKRU above brings its own function: only a compartment
@@ -334,12 +331,7 @@ bulkhead_is_inside_pku:
 	PUSH_CALLEE_SAVED
 	mov	r12, rsi
 	CHECK_CALLER
-	movzx	ecx, di
-	cmp	ecx, BH_MAX_COMPARTMENTS
-	jae	.Lgate_not_live
-	shl	rcx, BH_ROW_SHIFT
-	lea	r13, [rip + bulkhead_compartments]
-	add	r13, rcx
+	FIND_ROW bulkhead_not_live
 	OPEN
 	/* The one word that is read is chosen by a true record, not by the caller. */
 	mov	rax, r12
