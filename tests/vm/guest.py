@@ -21,7 +21,8 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSED_ON = re.compile(
     r"(TEST_|GTEST_|BULKHEAD_|TESTBRIDGE_|RUNFILES_|XML_OUTPUT_FILE$)")
 # Files whose paths these name are made by the program and read by Bazel.
-_BACK = re.compile(r"(XML_OUTPUT_FILE|TEST_\w+_FILE|TEST_UNDECLARED_OUTPUTS\w*)$")
+_BACK = re.compile(
+    r"(XML_OUTPUT_FILE|TEST_\w+_FILE|TEST_UNDECLARED_OUTPUTS\w*)$")
 # Loaded by libraries while they run, so that no header names them.
 _LOADED_LATER = ("/lib/x86_64-linux-gnu/libgcc_s.so.1",)
 _ETC = {
@@ -52,14 +53,19 @@ def runfile(path):
                      "run 'bazel build //tests/vm:run' and use what it made")
 
 
+def _absolute(path):
+    """From where the user is: 'bazel run' starts programs elsewhere."""
+    start = os.environ.get("BUILD_WORKING_DIRECTORY", os.getcwd())
+    return os.path.normpath(os.path.join(start, path))
+
+
 def _program(name):
     if "/" not in name:
         found = shutil.which(name, path=_PATH)
         if not found:
             raise GuestError(f"{name}: no such program in {_PATH}")
         return found
-    path = os.path.join(os.environ.get("BUILD_WORKING_DIRECTORY", "."), name)
-    path = os.path.normpath(os.path.join(os.getcwd(), path))
+    path = _absolute(name)
     if not os.path.isfile(path):
         raise GuestError(f"{name}: no such file")
     return path
@@ -158,13 +164,14 @@ class Guest:
 
     def _collect(self):
         """The program's own files."""
+        named = [_absolute(path) for path in self._options.file]
+        for path in named:
+            if not os.path.exists(path):
+                raise GuestError(f"{path}: no such file")
         roots = [self._program, self._program + ".runfiles",
-                 os.environ.get("TEST_SRCDIR"), *map(os.path.abspath,
-                                                     self._options.file)]
+                 os.environ.get("TEST_SRCDIR"), *named]
         for root in filter(None, roots):
             if not os.path.exists(root):
-                if root in self._options.file:
-                    raise GuestError(f"{root}: no such file")
                 continue
             for path in self._tree.add_tree(root, skip=_is_kernel):
                 if path.endswith(".vm_packages"):
@@ -235,7 +242,7 @@ class Guest:
         settings += [("arg", value) for value in self._command]
         settings += [("env", f"{name}={value}")
                      for name, value in self._environment.items()]
-        settings += [("back", os.path.abspath(path))
+        settings += [("back", _absolute(path))
                      for path in self._options.back]
         settings += [("back", value)
                      for name, value in self._environment.items()

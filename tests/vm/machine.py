@@ -28,6 +28,7 @@ DISK_BYTES = 16 << 30
 _HEADER = struct.Struct("<cI")
 _PR_SET_PDEATHSIG = 1
 _CONSOLE_LINES = 40
+_CONTROL_LIMIT = 120
 
 
 class MachineError(Exception):
@@ -63,6 +64,8 @@ class Machine:
         self._frames, frames = socket.socketpair()
         console_ours, console = socket.socketpair()
         self._control, control = socket.socketpair()
+        self._control.settimeout(_CONTROL_LIMIT)
+        self._answers = self._control.makefile("rb")
         command = [
             *arguments(cpu, memory),
             "-chardev", f"socket,id=console,fd={console.fileno()}",
@@ -108,50 +111,65 @@ class Machine:
             self._wait(deadline)
 
     def go(self):
-        """Lets init, which is ready, begin the run."""
+        """Lets init, which is ready, begin the run.
+
+        REQUIRES: the machine continues from a saved state.
+        """
+        # A byte for a machine whose state is still being read might be lost.
+        self._tell("qmp_capabilities")
+        if not self._tell("query-status").get("running"):
+            self._await(lambda answer: answer.get("event") == "RESUME")
         # When the machine is already gone, frames() tells.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._frames.sendall(b"g")
 
     def save(self, state):
-        """Writes the machine's state to the descriptor `state`; it stops."""
-        control = self._control.makefile("rb")
-        control.readline()
-        for command, parameters in (
-                ("qmp_capabilities", {}),
-                ("migrate-set-capabilities",
-                 {"capabilities": [{"capability": "events", "state": True}]}),
-                ("migrate-set-parameters", {"max-bandwidth": 1 << 40})):
-            self._tell(control, command, parameters)
-        self._tell(control, "getfd", {"fdname": "state"}, [state])
-        self._tell(control, "migrate", {"uri": "fd:state"})
-        for line in control:
-            event = json.loads(line)
-            if event.get("event") == "MIGRATION":
-                status = event["data"]["status"]
-                if status == "completed":
-                    return
-                if status == "failed":
-                    break
-        raise MachineError("the machine's state could not be saved; is the disk "
-                           "full?")
+        """Writes the machine's state to the descriptor `state`.
+
+        Its processors stop when all is written.
+        """
+        self._tell("qmp_capabilities")
+        self._tell("migrate-set-capabilities", capabilities=[
+            {"capability": "events", "state": True}])
+        self._tell("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        self._tell("getfd", [state], fdname="state")
+        self._tell("migrate", uri="fd:state")
+        end = self._await(
+            lambda answer: answer.get("event") == "MIGRATION" and
+            answer["data"]["status"] in ("completed", "failed"))
+        if not end or end["data"]["status"] == "failed":
+            raise MachineError("the machine's state could not be saved; is the "
+                               "disk full?")
 
     def console_tail(self):
         """The last lines of the kernel's console and the emulator's stderr."""
         text = self._console.decode(errors="replace").replace("\r", "")
         return text.splitlines()[-_CONSOLE_LINES:]
 
-    def _tell(self, answers, command, parameters, descriptors=()):
+    def _tell(self, command, descriptors=(), **parameters):
+        """What the emulator answers to a command; {} when it has ended."""
         message = {"execute": command, "arguments": parameters}
-        socket.send_fds(self._control, [json.dumps(message).encode()],
-                        descriptors)
-        for line in answers:
-            answer = json.loads(line)
-            if "return" in answer:
-                return
-            if "error" in answer:
-                raise MachineError(f"{command}: {answer['error']['desc']}")
-        raise MachineError(f"{command}: the emulator ended")
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self._control, [json.dumps(message).encode()],
+                            descriptors)
+        answer = self._await(
+            lambda answer: "return" in answer or "error" in answer)
+        if "error" in answer:
+            raise MachineError(f"{command}: {answer['error']['desc']}")
+        return answer.get("return", {})
+
+    def _await(self, wanted):
+        """The first of the emulator's messages that is `wanted`, or {}."""
+        try:
+            for line in self._answers:
+                message = json.loads(line)
+                if wanted(message):
+                    return message
+        except ConnectionResetError:
+            pass
+        except TimeoutError as error:
+            raise MachineError("the emulator does not answer") from error
+        return {}
 
     def _wait(self, deadline):
         left = deadline - time.monotonic()

@@ -14,6 +14,7 @@ import glob
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -192,6 +193,9 @@ def squashfs(wanted, cache):
 
 
 def _pack(paths, target):
+    if not shutil.which("sqfstar"):
+        raise PackageError("no sqfstar on this machine; "
+                           "run 'apt-get install squashfs-tools' as root")
     with tempfile.TemporaryDirectory(dir=os.path.dirname(target)) as scratch:
         listing = os.path.join(scratch, "files")
         packed = os.path.join(scratch, "squashfs")
@@ -200,7 +204,8 @@ def _pack(paths, target):
         tar = subprocess.Popen(
             ["tar", "--create", "--null", "--no-recursion", "--absolute-names",
              "--transform=flags=r;s,^/,,", "--ignore-failed-read",
-             "--sort=none", "--files-from", listing],
+             "--warning=no-failed-read", "--sort=none", "--files-from",
+             listing],
             stdout=subprocess.PIPE)
         made = subprocess.run(
             ["sqfstar", "-comp", "lz4", "-no-progress", "-quiet", packed],

@@ -7,6 +7,6 @@ set -euo pipefail
 
 python3 -c 'import json, zlib; print(json.dumps({"zlib": zlib.crc32(b"x")}))'
 printf 'text\n' > /etc/written
-tr a-z A-Z < /etc/written
+tr '[:lower:]' '[:upper:]' < /etc/written
 awk 'BEGIN { print "awk", ARGC }'
 cat <(printf 'process substitution\n')

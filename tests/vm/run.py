@@ -117,7 +117,7 @@ def _parse(argv):
 
 
 def _time_limit(options, spent):
-    """Seconds for the run, when `spent` have passed since the runner's start."""
+    """Seconds for the run; `spent` have passed since the runner began."""
     if options.timeout:
         return options.timeout
     given = os.environ.get("TEST_TIMEOUT", "")
@@ -182,7 +182,8 @@ def _follow(options, emulated, results, limit):
             if results.status is not None:
                 return None
     except machine.TimeLimit:
-        _say(f"time limit of {round(limit, 1):g} seconds: the machine was stopped")
+        _say(f"time limit of {round(limit, 1):g} seconds: "
+             "the machine was stopped")
         return _EXIT_TIME_LIMIT
     except machine.MachineError:
         _say("the machine ended without a status of the program" +

@@ -60,7 +60,12 @@ def _boot_files(kernel, init):
 
 def _key(kernel, init, cpu, memory):
     """Changes with all that a saved state depends on."""
-    emulator = os.stat(shutil.which(machine.EMULATOR))
+    emulator_path = shutil.which(machine.EMULATOR)
+    if not emulator_path:
+        raise machine.MachineError(
+            f"no {machine.EMULATOR} on this machine; "
+            "run 'apt-get install qemu-system-x86' as root")
+    emulator = os.stat(emulator_path)
     with open(init, "rb") as file:
         program = hashlib.sha256(file.read()).hexdigest()
     return hashlib.sha256(repr((
