@@ -22,12 +22,14 @@ extern "C" unsigned bulkhead_hardware_concurrency() {
 // Its frames name this personality routine, which hands over to that of the
 // program's own C++ library; where there is none, there are no exceptions.
 extern "C" _Unwind_Reason_Code __gxx_personality_v0(
-    int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
-    _Unwind_Exception* exception, _Unwind_Context* context);
+    int version, _Unwind_Action actions,
+    _Unwind_Exception_Class exception_class, _Unwind_Exception* exception,
+    _Unwind_Context* context);
 
 extern "C" _Unwind_Reason_Code __gxx_personality_v0(
-    int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
-    _Unwind_Exception* exception, _Unwind_Context* context) {
+    int version, _Unwind_Action actions,
+    _Unwind_Exception_Class exception_class, _Unwind_Exception* exception,
+    _Unwind_Context* context) {
   // This definition is hidden: the look-up finds the program's.
   const auto own = reinterpret_cast<decltype(&__gxx_personality_v0)>(
       dlsym(RTLD_DEFAULT, "__gxx_personality_v0"));

@@ -33,9 +33,9 @@ void* TryAllocate(size_t size, size_t alignment) {
                   Fill::kNone);
 }
 
-// A function of the program's own C++ library. Bulkhead links none: a program in
-// C would have to load it, and an exception thrown by a second copy would not be
-// counted by the first.
+// A function of the program's own C++ library. Bulkhead links none: a program
+// in C would have to load it, and an exception thrown by a second copy would
+// not be counted by the first.
 template <typename Function>
 Function FromProgram(const char* mangled) {
   return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, mangled));
@@ -60,7 +60,8 @@ void* AllocateOrThrow(size_t size, size_t alignment) {
   if (__builtin_expect(block != nullptr, true)) return block;
   block = AllocateWithHandler(size, alignment);
   if (block != nullptr) return block;
-  const auto throw_bad_alloc = FromProgram<void (*)()>("_ZSt17__throw_bad_allocv");
+  const auto throw_bad_alloc =
+      FromProgram<void (*)()>("_ZSt17__throw_bad_allocv");
   if (throw_bad_alloc != nullptr) throw_bad_alloc();
   Die("operator new: no memory, and no C++ library to throw std::bad_alloc");
 }

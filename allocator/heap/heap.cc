@@ -201,7 +201,7 @@ HeapUse MeasureHeap(CompartmentId id) {
   Statistics(id, counts);
   bulkhead_arena_stats arena;
   bulkhead_backend_stats(arenas[Index(id)], &arena);
-  return {counts.allocations, counts.frees,  arena.allocated,
+  return {counts.allocations, counts.frees, arena.allocated,
           arena.active,       arena.mapped, arena.metadata};
 }
 

@@ -58,9 +58,9 @@ void PurgeHeaps();
 struct HeapUse {
   uint64_t allocations = 0;  // blocks handed out since the start
   uint64_t frees = 0;
-  size_t in_use_bytes = 0;   // of blocks in use, as rounded to size classes
-  size_t active_bytes = 0;   // of pages with such blocks
-  size_t mapped_bytes = 0;   // of pages obtained
+  size_t in_use_bytes = 0;  // of blocks in use, as rounded to size classes
+  size_t active_bytes = 0;  // of pages with such blocks
+  size_t mapped_bytes = 0;  // of pages obtained
   size_t metadata_bytes = 0;
 };
 HeapUse MeasureHeap(CompartmentId id);

@@ -24,10 +24,10 @@ typedef uint32_t bulkhead_arena;
 /* Where an arena's pages come from: an address, or 0 for no memory. `owner` is
  * what the arena was made with. */
 typedef uintptr_t (*bulkhead_commit)(uint32_t owner, size_t bytes,
-    size_t alignment);
+                                     size_t alignment);
 
 /* Copies a thread's initial state to `state`, which holds `bytes`. */
-void bulkhead_backend_initialise_state(void *state, size_t bytes);
+void bulkhead_backend_initialise_state(void* state, size_t bytes);
 
 /* Starts jemalloc. False: no memory. Once, before any other thread. */
 bool bulkhead_backend_start(bulkhead_commit commit);
@@ -40,27 +40,27 @@ void bulkhead_backend_destroy_arena(bulkhead_arena arena);
 
 /* NULL: no memory. REQUIRES: 0 < size; alignment is a power of two; zero only
  * where the caller may write to the arena's pages. */
-void *bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
-    size_t alignment, bool zero);
+void* bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
+                                size_t alignment, bool zero);
 
 /* What an address is to jemalloc. */
 typedef enum bulkhead_block {
-	BULKHEAD_BLOCK_LIVE,     /* the start of a block in use */
-	BULKHEAD_BLOCK_INTERIOR, /* inside a block in use */
-	BULKHEAD_BLOCK_FREE,     /* in a slab, but of no block in use */
-	BULKHEAD_BLOCK_NONE      /* in no block's pages */
+  BULKHEAD_BLOCK_LIVE,     /* the start of a block in use */
+  BULKHEAD_BLOCK_INTERIOR, /* inside a block in use */
+  BULKHEAD_BLOCK_FREE,     /* in a slab, but of no block in use */
+  BULKHEAD_BLOCK_NONE      /* in no block's pages */
 } bulkhead_block;
 
 /* Classifies `pointer`; the usable size of a block in use goes to `size`.
  * Never touches the memory that `pointer` points to. */
-bulkhead_block bulkhead_backend_inspect(const void *pointer, size_t *size);
+bulkhead_block bulkhead_backend_inspect(const void* pointer, size_t* size);
 
 /* Frees a block in use. */
-void bulkhead_backend_free(void *pointer);
+void bulkhead_backend_free(void* pointer);
 
 /* Grows or shrinks a block where it is, to at least `size` bytes. Returns
  * whether it did. */
-bool bulkhead_backend_resize(void *pointer, size_t size);
+bool bulkhead_backend_resize(void* pointer, size_t size);
 
 /* Returns all unused dirty pages of the arena to the kernel. */
 void bulkhead_backend_purge(bulkhead_arena arena);
@@ -71,12 +71,12 @@ size_t bulkhead_backend_good_size(size_t size);
 /* Bytes in use by the application, in pages that hold such, and in pages that
  * the kernel has given; of one arena. */
 typedef struct bulkhead_arena_stats {
-	size_t allocated;
-	size_t active;
-	size_t mapped;
-	size_t metadata;
+  size_t allocated;
+  size_t active;
+  size_t mapped;
+  size_t metadata;
 } bulkhead_arena_stats;
-void bulkhead_backend_stats(bulkhead_arena arena, bulkhead_arena_stats *stats);
+void bulkhead_backend_stats(bulkhead_arena arena, bulkhead_arena_stats* stats);
 
 void bulkhead_backend_before_fork(void);
 void bulkhead_backend_after_fork_in_parent(void);

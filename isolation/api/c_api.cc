@@ -49,9 +49,9 @@ bh_status bh_create_with_gates(const char* name, const bh_options* options,
                                const bh_gate* gates, const bh_gate* gates_end,
                                bh_compartment* created) {
   const bh_options defaults = {};
-  return bulkhead::CreateCompartment(
-      name, options != nullptr ? *options : defaults, gates, gates_end,
-      *created);
+  return bulkhead::CreateCompartment(name,
+                                     options != nullptr ? *options : defaults,
+                                     gates, gates_end, *created);
 }
 
 bh_status bh_find(const char* name, bh_compartment* found) {

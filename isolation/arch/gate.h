@@ -21,7 +21,8 @@ bh_result bulkhead_gate_pku(uint64_t target, uint64_t a0, uint64_t a1,
                             uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
 // Runs function(context) with the compartment open on the caller's stack. The
-// status is 0 or a BH_GATE_ code. REQUIRES: as above, and the row allows scopes.
+// status is 0 or a BH_GATE_ code. REQUIRES: as above, and the row allows
+// scopes.
 bh_result bulkhead_scope_pku(uint64_t id, void (*function)(void*),
                              void* context);
 

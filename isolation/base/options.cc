@@ -28,8 +28,8 @@ struct Description {
 constexpr Description kOptions[] = {
 #define BH_OPTION_FLAG(name, value, help) \
   {#name, Kind::kFlag, offsetof(Options, name), value, 0, 1, "0|1", help},
-#define BH_OPTION_NUMBER(name, value, least, most, help)             \
-  {#name, Kind::kNumber, offsetof(Options, name), value, least, most, \
+#define BH_OPTION_NUMBER(name, value, least, most, help)                \
+  {#name,   Kind::kNumber, offsetof(Options, name), value, least, most, \
    nullptr, help},
 #define BH_OPTION_CHOICE(name, value, choices, help) \
   {#name, Kind::kChoice, offsetof(Options, name), value, 0, 0, choices, help},

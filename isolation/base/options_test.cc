@@ -27,10 +27,10 @@ TEST(OptionsTest, DefaultsAreThoseOfTheList) {
 TEST(OptionsTest, ReadsEveryKindInAnyOrder) {
   Options options;
   RawLine error;
-  ASSERT_TRUE(ParseOptions(
-      "wipe=0:require=pku  backend=mprotect\tkeys_left=14\n"
-      "stats_path=/tmp/x:",
-      options, error))
+  ASSERT_TRUE(
+      ParseOptions("wipe=0:require=pku  backend=mprotect\tkeys_left=14\n"
+                   "stats_path=/tmp/x:",
+                   options, error))
       << error.text();
   EXPECT_EQ(options.wipe, 0u);
   EXPECT_EQ(options.require, static_cast<uint64_t>(Requirement::kPku));
@@ -69,8 +69,8 @@ TEST(OptionsTest, NamesWhatItDoesNotKnow) {
 TEST(OptionsTest, RefusesValuesOutOfRange) {
   for (const char* text :
        {"wipe=2", "wipe=", "wipe=-1", "wipe=1x", "keys_left=15",
-        "keys_left=99999999999999999999", "stack_kib=63", "require=",
-        "require=pk", "require=none|mprotect", "stats_path="}) {
+        "keys_left=99999999999999999999", "stack_kib=63",
+        "require=", "require=pk", "require=none|mprotect", "stats_path="}) {
     EXPECT_NE(ErrorOf(text), "") << text;
   }
   EXPECT_NE(ErrorOf(("stats_path=" + std::string(256, 'x')).c_str()), "");

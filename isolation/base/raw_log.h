@@ -47,8 +47,9 @@ class RawLine {
 
 // Dies unless the condition holds. Always on: Bulkhead never goes on in a state
 // that it does not know.
-#define BULKHEAD_CHECK(condition, message)                             \
-  (__builtin_expect(static_cast<bool>(condition), true) ? void(0)      \
-                                                        : ::bulkhead::Die(message))
+#define BULKHEAD_CHECK(condition, message)              \
+  (__builtin_expect(static_cast<bool>(condition), true) \
+       ? void(0)                                        \
+       : ::bulkhead::Die(message))
 
 #endif  // BULKHEAD_ISOLATION_BASE_RAW_LOG_H_

@@ -55,8 +55,7 @@ bool LockPages(const CompartmentRow& row, PageRange pages) {
 
 // The part of `run` that an allocation of `bytes` would take, or nothing.
 PageRange Fit(const HeapRun& run, size_t bytes, size_t alignment) {
-  const uintptr_t begin =
-      RoundUp(run.cages.begin + run.committed, alignment);
+  const uintptr_t begin = RoundUp(run.cages.begin + run.committed, alignment);
   if (bytes > run.cages.bytes || begin > run.cages.end() - bytes) return {};
   return {begin, bytes};
 }

@@ -34,14 +34,14 @@ uintptr_t CommitStack(CompartmentRow& row);
 // REQUIRES: row.heap_lock is held.
 [[nodiscard]] bool SetAccessible(CompartmentRow& row, bool accessible);
 
-// Returns the heap's cages and empties the stacks, which stay: a thread that has
-// begun to enter may write to its own once more before it finds the compartment
-// gone. False: the kernel refused; some of it may be left.
+// Returns the heap's cages and empties the stacks, which stay: a thread that
+// has begun to enter may write to its own once more before it finds the
+// compartment gone. False: the kernel refused; some of it may be left.
 [[nodiscard]] bool ReleaseMemory(CompartmentRow& row);
 
-// Makes stacks of an earlier compartment in this row fit the row's traits: stacks
-// of another size are given up, and their address space with them. `forget` is
-// called if so. False: the kernel does not lock them in memory.
+// Makes stacks of an earlier compartment in this row fit the row's traits:
+// stacks of another size are given up, and their address space with them.
+// `forget` is called if so. False: the kernel does not lock them in memory.
 [[nodiscard]] bool AdoptStacks(CompartmentRow& row,
                                void (*forget)(CompartmentId id));
 

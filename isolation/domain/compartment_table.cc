@@ -3,9 +3,8 @@
 
 #include "isolation/domain/compartment_table.h"
 
-constinit bulkhead::CompartmentRow
-    bulkhead_compartments[BH_MAX_COMPARTMENTS] = {
-        {.state = BH_STATE_LIVE, .name = "root"}};
+constinit bulkhead::CompartmentRow bulkhead_compartments[BH_MAX_COMPARTMENTS] =
+    {{.state = BH_STATE_LIVE, .name = "root"}};
 constinit bulkhead::EntryRow bulkhead_entries[BH_MAX_ENTRIES] = {};
 
 namespace bulkhead {

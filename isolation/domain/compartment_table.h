@@ -8,8 +8,8 @@
 //   FREE --create--> LIVE --destroy--> CLOSING --nobody inside--> FREE
 //                      ^------------------'  (someone is: LIVE again)
 //
-// A row that had a key keeps it, and its stacks, for the next compartment in it:
-// a gate that was on its way in finds both as they were, sees that the
+// A row that had a key keeps it, and its stacks, for the next compartment in
+// it: a gate that was on its way in finds both as they were, sees that the
 // compartment is gone, and turns back.
 //
 // A row's generation grows at each create, so that a handle of a destroyed
@@ -64,7 +64,8 @@ struct alignas(512) CompartmentRow {
 
   uint32_t threads_inside = 0;  // without keys: all visits, all threads
   char name[kNameBytes] = {};
-  const bh_gate* gates = nullptr;  // entry i of the row was declared at gates[i]
+  const bh_gate* gates =
+      nullptr;  // entry i of the row was declared at gates[i]
 
   // Guarded by heap_lock.
   Lock heap_lock = {};

@@ -10,8 +10,8 @@ namespace bulkhead {
 namespace {
 
 constexpr uint64_t kLeastReservation = uint64_t{64} << 20;
-// jemalloc takes 12 MiB to start and 8 MiB more once its heap crosses a boundary
-// of 1 GiB, for the next leaf of its page tree.
+// jemalloc takes 12 MiB to start and 8 MiB more once its heap crosses a
+// boundary of 1 GiB, for the next leaf of its page tree.
 constexpr uint64_t kLeastMetadata = uint64_t{24} << 20;
 constexpr uint64_t kLargestAlignment = uint64_t{4} << 30;
 constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -66,15 +66,17 @@ bool Reservation::Reserve(uint64_t bytes) {
   if (limit.rlim_cur != RLIM_INFINITY) {
     bytes = AllowedReservation(bytes, limit.rlim_cur, AddressSpaceInUse());
   }
-  for (; bytes >= kLeastReservation; bytes = RoundDown(bytes / 2, kSmallestCage)) {
+  for (; bytes >= kLeastReservation;
+       bytes = RoundDown(bytes / 2, kSmallestCage)) {
     const unsigned shift = CageShift(bytes);
     const uint64_t cage = uint64_t{1} << shift;
     bytes &= ~(cage - 1);
     // A large reservation stands on a 4 GiB boundary, so that a system-call
     // filter can tell it by the high words of an address.
-    const uint64_t alignment = bytes >= 4 * kLargestAlignment
-                                   ? (cage > kLargestAlignment ? cage : kLargestAlignment)
-                                   : cage;
+    const uint64_t alignment =
+        bytes >= 4 * kLargestAlignment
+            ? (cage > kLargestAlignment ? cage : kLargestAlignment)
+            : cage;
     const long mapped =
         sys::Mmap(0, bytes + alignment, PROT_NONE, kReserveFlags);
     if (sys::Failed(mapped)) continue;
@@ -90,8 +92,8 @@ bool Reservation::Reserve(uint64_t bytes) {
     cage_shift_ = shift;
     cages_ = bytes >> shift;
     const uint64_t metadata = bytes / 16;
-    metadata_bytes_ = RoundUp(
-        metadata > kLeastMetadata ? metadata : kLeastMetadata, cage);
+    metadata_bytes_ =
+        RoundUp(metadata > kLeastMetadata ? metadata : kLeastMetadata, cage);
     for (size_t i = 0; i < (metadata_bytes_ >> shift) + 1; ++i) {
       owners_[i] = kBulkhead;
     }
@@ -126,8 +128,8 @@ PageRange Reservation::Take(CageOwner owner, size_t bytes, uintptr_t adjoining,
 }
 
 bool Reservation::GiveBack(PageRange range) {
-  const long mapped = sys::Mmap(range.begin, range.bytes, PROT_NONE,
-                                kReserveFlags | MAP_FIXED);
+  const long mapped =
+      sys::Mmap(range.begin, range.bytes, PROT_NONE, kReserveFlags | MAP_FIXED);
   if (sys::Failed(mapped) || !KeepOutOfCoreFiles(range)) return false;
   const size_t first = (range.begin - begin_) >> cage_shift_;
   for (size_t i = 0; i < range.bytes >> cage_shift_; ++i) {

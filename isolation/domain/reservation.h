@@ -48,9 +48,9 @@ class Reservation {
   }
 
   // Takes adjoining cages for at least `bytes`; after `adjoining` if that is
-  // an end of a range and the cages behind it are free, otherwise anywhere, from
-  // the lower end or the upper. An empty range: no room.
-  // Not thread-safe: the heap lock of the domain layer (see cages.h).
+  // an end of a range and the cages behind it are free, otherwise anywhere,
+  // from the lower end or the upper. An empty range: no room. Not thread-safe:
+  // the heap lock of the domain layer (see cages.h).
   PageRange Take(CageOwner owner, size_t bytes, uintptr_t adjoining,
                  bool from_below);
   // Makes the cages inaccessible and empty, and gives them back.

@@ -50,8 +50,8 @@ TEST_F(ReservationTest, TakesFromBothEndsAndFindsOwners) {
 TEST_F(ReservationTest, GrowsWhereItCan) {
   ASSERT_TRUE(space.Reserve(kGib));
   const PageRange first = space.Take(7, 1, 0, true);
-  const PageRange second = space.Take(7, 3 * space.cage_bytes(), first.end(),
-                                      true);
+  const PageRange second =
+      space.Take(7, 3 * space.cage_bytes(), first.end(), true);
   EXPECT_EQ(second.begin, first.end());
   EXPECT_EQ(second.bytes, 3 * space.cage_bytes());
 }

@@ -70,12 +70,13 @@ bh_result CallWithKey(uint64_t target, bh_compartment compartment,
                       const Arguments& arguments) {
   const uint64_t* word = arguments.word;
   for (;;) {
-    const bh_result result = bulkhead_gate_pku(target, word[0], word[1], word[2],
-                                               word[3], word[4], word[5]);
+    const bh_result result = bulkhead_gate_pku(
+        target, word[0], word[1], word[2], word[3], word[4], word[5]);
     if (__builtin_expect(result.status == BH_OK, true)) return result;
     if (IsAboutDomain(result.status)) {
       ThreadRecord& record = *CurrentRecord();
-      DomainFrame frame(record, NextCurrent(result.status, record, compartment));
+      DomainFrame frame(record,
+                        NextCurrent(result.status, record, compartment));
       if (!frame.ok()) return Refused(BH_ERR_DEPTH);
       return CallWithKey(target, compartment, arguments);
     }
@@ -113,8 +114,8 @@ bh_result CallGate(bh_compartment compartment, const bh_gate* gate,
   const uint64_t entry =
       EntryIndex(bulkhead_compartments[compartment.id], gate);
   if (enforcement == Enforcement::kPku) {
-    const uint64_t target = compartment.id | entry << 16 |
-                            uint64_t{compartment.generation} << 32;
+    const uint64_t target =
+        compartment.id | entry << 16 | uint64_t{compartment.generation} << 32;
     return CallWithKey(target, compartment, arguments);
   }
   return CallByPages(compartment, entry, arguments);

@@ -64,9 +64,9 @@ bh_result CallByPages(bh_compartment compartment, uint64_t entry,
   }
   if (status == BH_OK) {
     DomainFrame frame(record, IdOf(row));
-    value = bulkhead_stack_call(
-        bulkhead_entries[row.first_entry + entry].function,
-        record.stacks[compartment.id], arguments.word);
+    value =
+        bulkhead_stack_call(bulkhead_entries[row.first_entry + entry].function,
+                            record.stacks[compartment.id], arguments.word);
   }
   Close(row);
   return {value, static_cast<uint64_t>(status)};

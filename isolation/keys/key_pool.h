@@ -25,11 +25,11 @@ inline constexpr int kKeyUses = 5;
 
 // Why there are no protection keys.
 enum class KeyAbsence {
-  kNone,         // there are
-  kNoCpu,        // the CPU has none, or the kernel or hypervisor hides them
-  kNoFsGsBase,   // Linux before 5.9, or nofsgsbase
-  kRefused,      // pkey_alloc answered EPERM, ENOSYS or EINVAL
-  kTooFew,       // others hold so many that nothing is left for compartments
+  kNone,        // there are
+  kNoCpu,       // the CPU has none, or the kernel or hypervisor hides them
+  kNoFsGsBase,  // Linux before 5.9, or nofsgsbase
+  kRefused,     // pkey_alloc answered EPERM, ENOSYS or EINVAL
+  kTooFew,      // others hold so many that nothing is left for compartments
 };
 
 // A sentence for a person.
@@ -43,9 +43,7 @@ class KeyPool {
   // key have it closed too, but Bulkhead's rights are then theirs by accident.
   KeyAbsence TakeAll(uint64_t left);
 
-  HardwareKey Fixed(KeyUse use) const {
-    return fixed_[static_cast<int>(use)];
-  }
+  HardwareKey Fixed(KeyUse use) const { return fixed_[static_cast<int>(use)]; }
 
   // A key for a row of the compartment table, for good, or kNoKey.
   // Not thread-safe: the monitor's lock.

@@ -6,8 +6,8 @@
 // A gate into a vault from the record's domain changes PKRU and nothing else:
 // the one key more that is open says who runs. Whoever goes further from there,
 // or into a compartment whose key is open already, or has no keys at all, must
-// first be known to the record: its domain becomes the thread's, and what it was
-// goes on the frame stack until this object's life ends.
+// first be known to the record: its domain becomes the thread's, and what it
+// was goes on the frame stack until this object's life ends.
 
 #ifndef BULKHEAD_ISOLATION_MONITOR_DOMAIN_FRAME_H_
 #define BULKHEAD_ISOLATION_MONITOR_DOMAIN_FRAME_H_
@@ -19,8 +19,8 @@ namespace bulkhead {
 
 class DomainFrame {
  public:
-  // Makes the rights that the thread has now its record's domain, with `next` as
-  // the current compartment; CurrentCompartment() for the one it is in.
+  // Makes the rights that the thread has now its record's domain, with `next`
+  // as the current compartment; CurrentCompartment() for the one it is in.
   // REQUIRES: `record` is the calling thread's. The object lives on the stack
   // that the thread runs on.
   DomainFrame(ThreadRecord& record, CompartmentId next);

@@ -76,9 +76,9 @@ void AfterForkInChild() {
 }
 
 __attribute__((constructor)) void RegisterForkHandlers() {
-  BULKHEAD_CHECK(pthread_atfork(BeforeFork, AfterForkInParent,
-                                AfterForkInChild) == 0,
-                 "pthread_atfork failed");
+  BULKHEAD_CHECK(
+      pthread_atfork(BeforeFork, AfterForkInParent, AfterForkInChild) == 0,
+      "pthread_atfork failed");
 }
 
 }  // namespace

@@ -66,8 +66,9 @@ void SayStart(const Options& options) {
     line.Text("compartments are enforced by ").Decimal(keys.taken());
     line.Text(" protection keys");
   } else {
-    line.Text("compartments are enforced by page protection, for the whole "
-              "process");
+    line.Text(
+        "compartments are enforced by page protection, for the whole "
+        "process");
     if (absence != KeyAbsence::kNone) {
       line.Text(" (").Text(AbsenceText(absence)).Text(")");
     }
@@ -83,8 +84,9 @@ void StartProcess() {
   ChooseEnforcement(options);
   if (!reservation.Reserve(options.reserve_gib << 30)) {
     RawLine line;
-    Refuse(line.Text("bulkhead: the kernel grants not even 64 MiB of address "
-                     "space for the heap; raise the limit (ulimit -v)"));
+    Refuse(
+        line.Text("bulkhead: the kernel grants not even 64 MiB of address "
+                  "space for the heap; raise the limit (ulimit -v)"));
   }
   bulkhead_metadata_begin = reservation.metadata().begin;
   bulkhead_metadata_bytes = reservation.metadata().bytes;

@@ -24,7 +24,8 @@ CompartmentId DomainOf(Pkru pkru, const ThreadRecord& record);
 inline CompartmentId CurrentCompartment(const ThreadRecord& record) {
   if (enforcement != Enforcement::kPku) return record.current;
   const Pkru pkru = ReadPkru();
-  if (__builtin_expect((pkru & Pkru{bulkhead_owned_pkru}) == record.pkru, true)) {
+  if (__builtin_expect((pkru & Pkru{bulkhead_owned_pkru}) == record.pkru,
+                       true)) {
     return record.current;
   }
   return DomainOf(pkru, record);
@@ -38,8 +39,8 @@ inline CompartmentId AllocatingCompartment(const ThreadRecord& record) {
   return current;
 }
 
-// Whether the domain in which the thread of `record`, the caller, runs may write
-// to the heap of `owner`.
+// Whether the domain in which the thread of `record`, the caller, runs may
+// write to the heap of `owner`.
 bool MayWrite(const ThreadRecord& record, CompartmentId owner);
 
 }  // namespace bulkhead

@@ -19,8 +19,7 @@ constinit Lock lock;
 constinit ThreadRecord* first ABSL_GUARDED_BY(lock) = nullptr;
 
 bool ThreadIsGone(const ThreadRecord& record) {
-  return record.tid == 0 ||
-         sys::TgKill(sys::GetPid(), record.tid, 0) == -ESRCH;
+  return record.tid == 0 || sys::TgKill(sys::GetPid(), record.tid, 0) == -ESRCH;
 }
 
 // A record whose thread is gone: of a thread with this thread control block, or

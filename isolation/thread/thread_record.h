@@ -5,10 +5,10 @@
 // lives in the metadata region.
 //
 // A thread has one from its first call into Bulkhead on. A new thread inherits
-// its creator's GS base; the FS base in the record tells that it is not its own.
-// A record outlives its thread and is adopted, with its jemalloc state and its
-// stacks, by a later one: at once by a thread that gets the same thread control
-// block, which proves that the former is gone.
+// its creator's GS base; the FS base in the record tells that it is not its
+// own. A record outlives its thread and is adopted, with its jemalloc state and
+// its stacks, by a later one: at once by a thread that gets the same thread
+// control block, which proves that the former is gone.
 
 #ifndef BULKHEAD_ISOLATION_THREAD_THREAD_RECORD_H_
 #define BULKHEAD_ISOLATION_THREAD_THREAD_RECORD_H_
@@ -41,7 +41,7 @@ struct alignas(64) ThreadRecord {
   ThreadRecord* self = nullptr;
   uintptr_t fs_base = 0;
   void* backend_state = nullptr;
-  Pkru pkru{0};  // owned bits in this domain
+  Pkru pkru{0};                   // owned bits in this domain
   CompartmentId current = kRoot;  // whose domain that is
 
   int tid = 0;
@@ -53,7 +53,8 @@ struct alignas(64) ThreadRecord {
   uint32_t serving_libc = 0;
   void* signal_stack = nullptr;
 
-  // The upper end of the thread's stack in each compartment, free part; 0: none.
+  // The upper end of the thread's stack in each compartment, free part; 0:
+  // none.
   alignas(64) uintptr_t stacks[BH_MAX_COMPARTMENTS] = {};
   // The upper end of the whole stack.
   uintptr_t stack_ends[BH_MAX_COMPARTMENTS] = {};

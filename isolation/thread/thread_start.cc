@@ -1,8 +1,9 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// pthread_create and thrd_create, wrapped: a thread starts in the root domain, whichever domain
-// its creator was in, and its record is known to be free when it ends.
+// pthread_create and thrd_create, wrapped: a thread starts in the root domain,
+// whichever domain its creator was in, and its record is known to be free when
+// it ends.
 
 #include <dlfcn.h>
 #include <errno.h>

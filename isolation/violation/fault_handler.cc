@@ -16,9 +16,9 @@
 namespace bulkhead {
 namespace {
 
-constexpr int kPkuError = 4;                // SEGV_PKUERR
-constexpr uint64_t kWriteFault = 2;         // bit 1 of the page-fault error code
-constexpr uint32_t kPkruState = 9;          // its component of XSAVE
+constexpr int kPkuError = 4;         // SEGV_PKUERR
+constexpr uint64_t kWriteFault = 2;  // bit 1 of the page-fault error code
+constexpr uint32_t kPkruState = 9;   // its component of XSAVE
 constexpr uint32_t kExtendedMagic = 0x46505853;  // FP_XSTATE_MAGIC1
 
 constinit struct sigaction previous = {};
@@ -63,7 +63,8 @@ CompartmentId InterruptedDomain(const ucontext_t& context,
 bool IsGuardPage(const CompartmentRow& row, uintptr_t address) {
   const uintptr_t offset = address - row.stack_cages.begin;
   return offset < row.stack_cages.bytes &&
-         offset % (row.traits.stack_bytes + kStackGuardBytes) < kStackGuardBytes;
+         offset % (row.traits.stack_bytes + kStackGuardBytes) <
+             kStackGuardBytes;
 }
 
 // Puts the previous handler back; the fault then happens again, to it.
@@ -85,8 +86,8 @@ void HandleFault(int, siginfo_t* info, void* raw_context) {
   place.address = address;
   place.program_counter = static_cast<uintptr_t>(registers[REG_RIP]);
   place.domain = InterruptedDomain(context, record);
-  // The kernel closed every compartment for this handler: a stack in one of them
-  // cannot be walked from here.
+  // The kernel closed every compartment for this handler: a stack in one of
+  // them cannot be walked from here.
   CompartmentId stack_owner;
   place.stack_readable =
       !FindOwner(static_cast<uintptr_t>(registers[REG_RSP]), stack_owner) ||

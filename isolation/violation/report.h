@@ -40,7 +40,8 @@ struct ViolationPlace {
 
 // Writes the report and aborts. One report at a time: a second thread that has
 // one to make waits for the process to end.
-// Allocates nothing. Signal-safe. Runs in: any domain whose stack is accessible.
+// Allocates nothing. Signal-safe. Runs in: any domain whose stack is
+// accessible.
 [[noreturn]] void ReportViolation(ViolationKind kind,
                                   const ViolationPlace& place);
 

@@ -92,8 +92,7 @@ std::vector<Registers> RegisterSets(uint64_t target) {
   auto& row = bulkhead_compartments[target & 0xffff];
   const auto row_address = reinterpret_cast<uint64_t>(&row);
   const uint64_t top = reinterpret_cast<uint64_t>(&stack[2048]);
-  const uint64_t vault_stack =
-      bulkhead::RecordAtGs()->stacks[target & 0xffff];
+  const uint64_t vault_stack = bulkhead::RecordAtGs()->stacks[target & 0xffff];
   const uint64_t exact =
       bh_get_level() == BH_LEVEL_PKU
           ? bulkhead::Bits(bulkhead::ReadPkru()) & row.open_mask
@@ -208,7 +207,11 @@ TEST_F(GateAttackTest, NothingButTheResultLeavesInRegisters) {
     const uint64_t arguments[7] = {
         reinterpret_cast<uint64_t>(&FillRegisters),
         reinterpret_cast<uint64_t>(stack.data() + stack.size()),
-        reinterpret_cast<uint64_t>(zeros), 0, 0, 0, 0};
+        reinterpret_cast<uint64_t>(zeros),
+        0,
+        0,
+        0,
+        0};
     CallAndCapture(reinterpret_cast<const void*>(&bulkhead_stack_call),
                    arguments, after);
   }
@@ -261,9 +264,8 @@ TEST_F(GateAttackTest, ForgedTargetsAreRefused) {
   }
   const uint64_t base = vault.id | uint64_t{vault.generation} << 32;
   for (const uint64_t entry : {100ul, 0x3fful, 0xfffful}) {
-    EXPECT_EQ(
-        bulkhead_gate_pku(base | entry << 16, 0, 0, 0, 0, 0, 0).status,
-        uint64_t{BH_GATE_NO_ENTRY});
+    EXPECT_EQ(bulkhead_gate_pku(base | entry << 16, 0, 0, 0, 0, 0, 0).status,
+              uint64_t{BH_GATE_NO_ENTRY});
   }
   EXPECT_EQ(bulkhead_gate_pku(uint64_t{0xffff} | base, 0, 0, 0, 0, 0, 0).status,
             uint64_t{BH_GATE_NOT_LIVE});

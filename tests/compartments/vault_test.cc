@@ -131,10 +131,10 @@ TEST_F(VaultTest, CallsPassArgumentsAndResults) {
   EXPECT_EQ(vault.Call(kAdd, 40, 2).value(), 42);
   EXPECT_EQ(vault.Call(kAdd, -40, -2).value(), -42);
   EXPECT_DOUBLE_EQ(vault.Call(kScale, 1.5, 2.0f).value(), 3.0);
-  EXPECT_EQ(vault.Call(kSum6, uint8_t{1}, int16_t{2}, 3u, int64_t{4}, true,
-                       char{5})
-                .value(),
-            16u);
+  EXPECT_EQ(
+      vault.Call(kSum6, uint8_t{1}, int16_t{2}, 3u, int64_t{4}, true, char{5})
+          .value(),
+      16u);
 }
 
 TEST_F(VaultTest, StateLivesInTheVault) {
@@ -314,7 +314,8 @@ TEST_F(VaultTest, ScopesMustBeAllowed) {
   EXPECT_EQ(open->WithScope([&] {
     int* inside = static_cast<int*>(malloc(sizeof(int)));
     *inside = 7;
-    value = *inside + static_cast<int>(bh_owner(inside).id == open->handle().id);
+    value =
+        *inside + static_cast<int>(bh_owner(inside).id == open->handle().id);
     free(inside);
   }),
             absl::OkStatus());

@@ -40,7 +40,9 @@ __attribute__((noinline)) char Read(const char* address) {
 }
 BULKHEAD_ENTRY(kRead, "keys", Read);
 
-__attribute__((noinline)) void Write(char* address) { *const_cast<volatile char*>(address) = 1; }
+__attribute__((noinline)) void Write(char* address) {
+  *const_cast<volatile char*>(address) = 1;
+}
 BULKHEAD_ENTRY(kWrite, "keys", Write);
 
 void FreeTwice(void* block) {
@@ -75,7 +77,9 @@ void ReadInNewThread(char* address) {
 }
 BULKHEAD_ENTRY(kReadInNewThread, "keys", ReadInNewThread);
 
-int ReadItAsInt(void* address) { return Read(static_cast<const char*>(address)); }
+int ReadItAsInt(void* address) {
+  return Read(static_cast<const char*>(address));
+}
 
 void ReadInC11Thread(char* address) {
   thrd_t thread;
@@ -100,8 +104,8 @@ class ReportTest : public testing::Test {
     EXPECT_TRUE(child.DiedOf(SIGABRT)) << child.code << child.errors;
     EXPECT_TRUE(absl::StartsWith(
         child.errors,
-        absl::StrFormat("==%d==ERROR: Bulkhead: %s on address 0x%x\n", child.pid,
-                        kind, reinterpret_cast<uintptr_t>(address))))
+        absl::StrFormat("==%d==ERROR: Bulkhead: %s on address 0x%x\n",
+                        child.pid, kind, reinterpret_cast<uintptr_t>(address))))
         << child.errors;
     EXPECT_TRUE(absl::StrContains(child.errors,
                                   absl::StrCat("address belongs to: ", owner)))
@@ -109,8 +113,8 @@ class ReportTest : public testing::Test {
     EXPECT_TRUE(absl::StrContains(
         child.errors, absl::StrCat("current domain: ", domain, "\n")))
         << child.errors;
-    EXPECT_TRUE(absl::StrContains(
-        child.errors, absl::StrCat("\nSUMMARY: Bulkhead: ", kind)))
+    EXPECT_TRUE(absl::StrContains(child.errors,
+                                  absl::StrCat("\nSUMMARY: Bulkhead: ", kind)))
         << child.errors;
   }
 
@@ -138,9 +142,8 @@ TEST_F(ReportTest, ReadFromAnotherVault) {
   auto other = Compartment::Create("other");
   ASSERT_TRUE(other.ok());
   const char* foreign = other->Call(kOtherAllocate, size_t{10}).value();
-  ExpectReport(
-      RunInChild([&] { keys.Call(kRead, foreign).IgnoreError(); }),
-      "compartment-read", foreign, "compartment 'other'", "keys");
+  ExpectReport(RunInChild([&] { keys.Call(kRead, foreign).IgnoreError(); }),
+               "compartment-read", foreign, "compartment 'other'", "keys");
   EXPECT_EQ(other->Destroy(), absl::OkStatus());
 }
 

@@ -31,7 +31,9 @@ ChildResult Start(const std::string& options) {
   });
 }
 
-int LevelOf(const ChildResult& child) { return child.exited ? child.code - 10 : -1; }
+int LevelOf(const ChildResult& child) {
+  return child.exited ? child.code - 10 : -1;
+}
 
 TEST(StartupTest, IsSilent) {
   const ChildResult child = Start("");
@@ -73,8 +75,8 @@ TEST(StartupTest, TheBackendCanBeChosen) {
     EXPECT_EQ(LevelOf(child), BH_LEVEL_PKU);
   } else {
     EXPECT_TRUE(child.ExitedWith(2));
-    EXPECT_TRUE(absl::StartsWith(
-        child.errors, "bulkhead: backend=pku is not to be had: "))
+    EXPECT_TRUE(absl::StartsWith(child.errors,
+                                 "bulkhead: backend=pku is not to be had: "))
         << child.errors;
   }
 }

@@ -78,9 +78,7 @@ TEST(WipeTest, FreedMemoryIsZeroed) {
   }
 }
 
-TEST(WipeTest, CanBeTurnedOff) {
-  EXPECT_GT(NonZeroAfterFree(BH_OFF, 100), 0u);
-}
+TEST(WipeTest, CanBeTurnedOff) { EXPECT_GT(NonZeroAfterFree(BH_OFF, 100), 0u); }
 
 TEST(WipeTest, ReallocLeavesNothingBehind) {
   const Compartment memory = Make({});

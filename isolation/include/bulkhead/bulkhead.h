@@ -83,11 +83,11 @@ typedef enum bh_switch {
 /* How a compartment is made. Zero-initialise, then set what differs. */
 typedef struct bh_options {
   bh_kind kind;
-  size_t stack_bytes; /* of each thread's stack inside; 0: the option stack_kib */
-  bh_switch wipe;     /* overwrite memory with zeros as it is freed */
-  bh_switch lock;     /* keep pages out of swap (mlock2, MLOCK_ONFAULT) */
+  size_t stack_bytes;     /* of a thread's stack inside; 0: option stack_kib */
+  bh_switch wipe;         /* overwrite memory with zeros as it is freed */
+  bh_switch lock;         /* keep pages out of swap (mlock2, MLOCK_ONFAULT) */
   bh_switch wipe_on_fork; /* a forked child finds the heap zeroed */
-  bh_switch scopes;   /* allow bh_with_scope(); off unless BH_ON */
+  bh_switch scopes;       /* allow bh_with_scope(); off unless BH_ON */
 } bh_options;
 
 /* The declaration of an entry. Made by BULKHEAD_GATE only. */
@@ -104,12 +104,12 @@ typedef struct bh_gate {
  *
  * Entries are copied into a table when a compartment of that name is created;
  * the table is closed from then on. */
-#define BULKHEAD_GATE(gate, compartment, function)                    \
-  __attribute__((section("bulkhead_gates"), used, aligned(8)))        \
-  const bh_gate gate = {compartment, #function,                       \
-                        (uint64_t(*)(uint64_t, uint64_t, uint64_t,    \
-                                     uint64_t, uint64_t, uint64_t))(  \
-                            void (*)(void))function}
+#define BULKHEAD_GATE(gate, compartment, function)                   \
+  __attribute__((section("bulkhead_gates"), used, aligned(8)))       \
+  const bh_gate gate = {                                             \
+      compartment, #function,                                        \
+      (uint64_t(*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, \
+                   uint64_t))(void (*)(void))function}
 
 /* Creates the compartment `name`; `options` may be NULL. `gates` and
  * `gates_end` bound the caller's own declarations: use bh_create(). */
@@ -144,8 +144,8 @@ BULKHEAD_API bh_status bh_find(const char* name, bh_compartment* found);
 BULKHEAD_API bh_status bh_destroy(bh_compartment compartment);
 
 typedef struct bh_result {
-  uint64_t value;   /* what the entry returned; 0 unless status is BH_OK */
-  uint64_t status;  /* a bh_status */
+  uint64_t value;  /* what the entry returned; 0 unless status is BH_OK */
+  uint64_t status; /* a bh_status */
 } bh_result;
 
 /* Runs the entry behind `gate` inside `compartment` and returns its value.
@@ -194,8 +194,8 @@ BULKHEAD_API const char* bh_name(bh_compartment compartment);
 
 /* What a compartment's heap holds. */
 typedef struct bh_heap_stats {
-  uint64_t allocations;    /* blocks handed out since the start */
-  uint64_t frees;          /* blocks taken back since the start */
+  uint64_t allocations;     /* blocks handed out since the start */
+  uint64_t frees;           /* blocks taken back since the start */
   uint64_t committed_bytes; /* address space that was made accessible */
 } bh_heap_stats;
 

@@ -40,8 +40,8 @@ namespace bulkhead {
 namespace internal_gate {
 
 template <typename T>
-inline constexpr bool kCrossesInRegister =
-    std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(uint64_t);
+inline constexpr bool kCrossesInRegister = std::is_trivially_copyable_v<T> &&
+                                           sizeof(T) <= sizeof(uint64_t);
 
 template <typename T>
 uint64_t ToRegister(const T& value) {
@@ -116,11 +116,12 @@ class Gate {
 // Declares at namespace scope that `function` is an entry of compartments named
 // `compartment`, reached through the constant `gate`.
 #define BULKHEAD_ENTRY(gate, compartment, function)                          \
-  __attribute__((section("bulkhead_gates"), used, aligned(8)))               \
-  static const ::bh_gate bulkhead_declaration_of_##gate = {                  \
+  __attribute__((                                                            \
+      section("bulkhead_gates"), used,                                       \
+      aligned(8))) static const ::bh_gate bulkhead_declaration_of_##gate = { \
       compartment, #function,                                                \
-      &::bulkhead::internal_gate::Signature<decltype(&function)>::           \
-          template Thunk<&function>};                                        \
+      &::bulkhead::internal_gate::Signature<                                 \
+          decltype(&function)>::template Thunk<&function>};                  \
   static constexpr ::bulkhead::Gate<decltype(&function)> gate(               \
       &bulkhead_declaration_of_##gate)
 
@@ -134,8 +135,8 @@ class Compartment {
   // Creates a compartment with the gates that this program or shared object
   // declares under `name`. Errors are those of bh_create().
   // Inline and hidden, so that these are the caller's own gates.
-  __attribute__((visibility("hidden"))) static absl::StatusOr<Compartment> Create(const std::string& name,
-                                            const Options& options = Options()) {
+  __attribute__((visibility("hidden"))) static absl::StatusOr<Compartment>
+  Create(const std::string& name, const Options& options = Options()) {
     bh_compartment created;
     const bh_status status = bh_create(name.c_str(), &options, &created);
     if (status != BH_OK) return ToStatus(status, name);
@@ -168,8 +169,7 @@ class Compartment {
       if (status != BH_OK) {
         return absl::StatusOr<R>(ToStatus(status, gate.declaration()->name));
       }
-      return absl::StatusOr<R>(
-          internal_gate::FromRegister<R>(result.value));
+      return absl::StatusOr<R>(internal_gate::FromRegister<R>(result.value));
     }
   }
 
@@ -202,8 +202,8 @@ class Compartment {
  private:
   template <typename Function, typename R, typename... Parameters,
             typename... Args>
-  bh_result CallWithArguments(const Gate<Function>& gate,
-                              R (*)(Parameters...), Args&&... args) const {
+  bh_result CallWithArguments(const Gate<Function>& gate, R (*)(Parameters...),
+                              Args&&... args) const {
     static_assert(sizeof...(Parameters) == sizeof...(Args),
                   "the gate's entry takes another number of arguments");
     uint64_t registers[6] = {};

@@ -21,41 +21,25 @@ extern tsd_t tsd_tls;
 extern pthread_key_t tsd_tsd;
 extern bool tsd_booted;
 
-JEMALLOC_ALWAYS_INLINE bool
-tsd_boot0(void) {
-	tsd_booted = true;
-	return false;
+JEMALLOC_ALWAYS_INLINE bool tsd_boot0(void) {
+  tsd_booted = true;
+  return false;
 }
 
-JEMALLOC_ALWAYS_INLINE void
-tsd_boot1(void) {
+JEMALLOC_ALWAYS_INLINE void tsd_boot1(void) {}
+
+JEMALLOC_ALWAYS_INLINE bool tsd_boot(void) { return tsd_boot0(); }
+
+JEMALLOC_ALWAYS_INLINE bool tsd_booted_get(void) { return tsd_booted; }
+
+JEMALLOC_ALWAYS_INLINE bool tsd_get_allocates(void) { return false; }
+
+JEMALLOC_ALWAYS_INLINE tsd_t* tsd_get(bool init) {
+  tsd_t* tsd;
+
+  (void)init;
+  __asm__("mov %%gs:%c1, %0" : "=r"(tsd) : "i"(BH_RECORD_BACKEND_STATE));
+  return tsd;
 }
 
-JEMALLOC_ALWAYS_INLINE bool
-tsd_boot(void) {
-	return tsd_boot0();
-}
-
-JEMALLOC_ALWAYS_INLINE bool
-tsd_booted_get(void) {
-	return tsd_booted;
-}
-
-JEMALLOC_ALWAYS_INLINE bool
-tsd_get_allocates(void) {
-	return false;
-}
-
-JEMALLOC_ALWAYS_INLINE tsd_t *
-tsd_get(bool init) {
-	tsd_t *tsd;
-
-	(void)init;
-	__asm__("mov %%gs:%c1, %0" : "=r"(tsd) : "i"(BH_RECORD_BACKEND_STATE));
-	return tsd;
-}
-
-JEMALLOC_ALWAYS_INLINE void
-tsd_set(tsd_t *val) {
-	(void)val;
-}
+JEMALLOC_ALWAYS_INLINE void tsd_set(tsd_t* val) { (void)val; }
