@@ -37,7 +37,7 @@ def _sources():
     )
     jemalloc_source(
         name = "jemalloc",
-        build_file = "//allocator/jemalloc:jemalloc.BUILD",
+        build_file = Label("//allocator/jemalloc:jemalloc.BUILD"),
         file = "jemalloc_5.3.0.orig.tar.bz2",
         package = "jemalloc",
         sha256 = "2db82d1e7119df3e71b7640219b6dfe84789bc0537983c3b7ac4f7189aecfeaa",

@@ -26,8 +26,8 @@ LAYERS = (
     "allocator/include",
     "allocator/jemalloc",
     "allocator/heap",
-    "allocator/entry",
     "allocator/stats",
+    "allocator/entry",
     "allocator/launch",
 )
 
