@@ -39,12 +39,13 @@ KeyAbsence KeyPool::TakeAll(uint64_t left) {
   if (!HasFsGsBase()) return KeyAbsence::kNoFsGsBase;
   int keys[kMostKeys];
   int count = 0;
-  while (count < kMostKeys) {
-    const long key = sys::PkeyAlloc(kDisableAccess);
-    if (key < 0) break;
+  long key = 0;
+  while (count < kMostKeys && (key = sys::PkeyAlloc(kDisableAccess)) >= 0) {
     keys[count++] = static_cast<int>(key);
   }
-  if (count == 0) return KeyAbsence::kRefused;
+  if (count == 0) {
+    return key == -ENOSPC ? KeyAbsence::kTooFew : KeyAbsence::kRefused;
+  }
   // Keys go back before any page carries them.
   while (left > 0 && count > 0) {
     sys::PkeyFree(keys[--count]);
@@ -55,11 +56,11 @@ KeyAbsence KeyPool::TakeAll(uint64_t left) {
     return KeyAbsence::kTooFew;
   }
   for (int i = 0; i < count; ++i) {
-    const HardwareKey key{keys[i]};
-    owned_ = owned_ | BothBits(key);
-    closed_ = closed_ | Closed(key);
+    const HardwareKey taken{keys[i]};
+    owned_ = owned_ | BothBits(taken);
+    closed_ = closed_ | Closed(taken);
     if (i < kKeyUses) {
-      fixed_[i] = key;
+      fixed_[i] = taken;
     } else {
       free_ |= uint32_t{1} << keys[i];
     }

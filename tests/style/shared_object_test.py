@@ -22,7 +22,7 @@ _MALLOC_FAMILY = """
 """.split()
 
 # Calls of libc that Bulkhead stands in front of.
-_WRAPPED = ["pthread_create"]
+_WRAPPED = ["pthread_create", "thrd_create"]
 
 _NEEDED = ["ld-linux-x86-64.so.2", "libc.so.6"]
 
