@@ -155,9 +155,14 @@ class Run:
                 }
             )
             _, runs = self._test(labels, machine, "unpatched")
-            red = [label for label in labels if label not in runs or runs[label].status != "PASSED"]
-            message = "\n".join(f"{label} fails as it is" for label in red)
-            outcome = results.FAILED if red else results.PASSED
+            problems = [f"{label} did not build or run" for label in labels if label not in runs]
+            problems += [
+                f"{label} fails as it is; its log: {', '.join(map(str, run.logs))}"
+                for label, run in runs.items()
+                if run.status != "PASSED"
+            ]
+            message = "\n".join(problems)
+            outcome = results.FAILED if problems else results.PASSED
             cases.append(results.Case("tests/mutants", f"unpatched on {machine}", outcome, message))
         return cases
 
