@@ -16,6 +16,8 @@ namespace {
 
 constexpr uint64_t kPresent = uint64_t{1} << 63;
 constexpr uint64_t kSwapped = uint64_t{1} << 62;
+constexpr uint64_t kOfFile = uint64_t{1} << 61;
+constexpr uint64_t kExclusive = uint64_t{1} << 56;
 
 // Takes hexadecimal digits off the front of `text`.
 bool TakeHex(const char** text, uintptr_t* value) {
@@ -54,19 +56,29 @@ bool ParseHead(const char* line, Mapping* mapping) {
   mapping->readable = *line == 'r';
   const char* const inode = AfterWord(AfterWord(AfterWord(line)));
   mapping->of_file = *inode >= '1' && *inode <= '9';
-  mapping->resident = false;
+  mapping->existing_pages = 0;
   return true;
 }
 
-// Whether the line counts pages that exist, and more than none.
-bool SaysResident(const char* line) {
+// The pages that the line counts, if it counts pages that exist.
+size_t ExistingPages(const char* line) {
   for (const char* name :
        {"Rss:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:"}) {
     if (strncmp(line, name, strlen(name)) != 0) continue;
-    const char* const count = AfterWord(line);
-    return *count >= '1' && *count <= '9';
+    size_t kib = 0;
+    for (const char* c = AfterWord(line); *c >= '0' && *c <= '9'; ++c) {
+      kib = kib * 10 + static_cast<size_t>(*c - '0');
+    }
+    return kib * 1024 / kPageBytes;
   }
-  return false;
+  return 0;
+}
+
+// Whether the page is one that ExistingPages() counts, for certain: the zero
+// page is present too, but nobody's own. What a fork shares is not certain.
+bool IsCounted(uint64_t entry) {
+  if (entry & kSwapped) return true;
+  return (entry & kPresent) != 0 && (entry & (kOfFile | kExclusive)) != 0;
 }
 
 }  // namespace
@@ -101,14 +113,13 @@ bool MemoryMap::TakeLine() {
   if (ParseHead(line_, &mapping)) {
     if (size_ == kMost) return false;
     mappings_[size_++] = mapping;
-  } else if (size_ > 0 && SaysResident(line_)) {
-    mappings_[size_ - 1].resident = true;
+  } else if (size_ > 0) {
+    mappings_[size_ - 1].existing_pages += ExistingPages(line_);
   }
   return true;
 }
 
 bool PagePresence::Open() {
-  begin_ = end_ = 0;
   file_ = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   return file_ >= 0;
 }
@@ -118,29 +129,69 @@ void PagePresence::Close() {
   file_ = -1;
 }
 
-bool PagePresence::FindNext(uintptr_t from, uintptr_t end, uintptr_t* found) {
-  while (from < end) {
-    if (from < begin_ || from >= end_) {
-      const size_t pages =
-          std::min((end - from) / kPageBytes, std::size(entries_));
-      const ssize_t got =
-          pread(file_, entries_, pages * sizeof(entries_[0]),
-                static_cast<off_t>(from / kPageBytes * sizeof(entries_[0])));
-      if (got < static_cast<ssize_t>(sizeof(entries_[0]))) {
-        if (got >= 0) errno = EIO;
-        return false;
-      }
-      begin_ = from;
-      end_ = from + static_cast<size_t>(got) / sizeof(entries_[0]) * kPageBytes;
+bool PagePresence::Begin(const Mapping& mapping) {
+  end_ = mapping.end;
+  entries_begin_ = entries_end_ = 0;
+  gap_begin_ = mapping.begin;
+  gap_end_ = mapping.end;
+  size_t seen = 0;
+  bool from_front = true;
+  while (gap_begin_ < gap_end_ && seen < mapping.existing_pages) {
+    const size_t bytes =
+        std::min(gap_end_ - gap_begin_, std::size(entries_) * kPageBytes);
+    const uintptr_t begin = from_front ? gap_begin_ : gap_end_ - bytes;
+    if (!ReadEntries(begin, begin + bytes)) return false;
+    seen += CountExisting();
+    if (from_front) {
+      gap_begin_ += bytes;
+    } else {
+      gap_end_ -= bytes;
     }
-    for (; from < std::min(end, end_); from += kPageBytes) {
-      if (entries_[(from - begin_) / kPageBytes] & (kPresent | kSwapped)) {
+    from_front = !from_front;
+  }
+  return true;
+}
+
+bool PagePresence::ReadEntries(uintptr_t begin, uintptr_t end) {
+  const size_t wanted = (end - begin) / kPageBytes * sizeof(entries_[0]);
+  const ssize_t got =
+      pread(file_, entries_, wanted,
+            static_cast<off_t>(begin / kPageBytes * sizeof(entries_[0])));
+  if (got != static_cast<ssize_t>(wanted)) {
+    if (got >= 0) errno = EIO;
+    return false;
+  }
+  entries_begin_ = begin;
+  entries_end_ = end;
+  return true;
+}
+
+size_t PagePresence::CountExisting() const {
+  const size_t pages = (entries_end_ - entries_begin_) / kPageBytes;
+  return static_cast<size_t>(
+      std::count_if(entries_, entries_ + pages, IsCounted));
+}
+
+bool PagePresence::FindNext(uintptr_t from, uintptr_t* found) {
+  while (from < end_) {
+    if (from >= gap_begin_ && from < gap_end_) {
+      from = gap_end_;
+      continue;
+    }
+    if (from < entries_begin_ || from >= entries_end_) {
+      const uintptr_t end = std::min(from < gap_begin_ ? gap_begin_ : end_,
+                                     from + std::size(entries_) * kPageBytes);
+      if (!ReadEntries(from, end)) return false;
+    }
+    for (; from < entries_end_; from += kPageBytes) {
+      const uint64_t entry = entries_[(from - entries_begin_) / kPageBytes];
+      if (entry & (kPresent | kSwapped)) {
         *found = from;
         return true;
       }
     }
   }
-  *found = end;
+  *found = end_;
   return true;
 }
 

@@ -18,7 +18,7 @@ struct Mapping {
   uintptr_t end = 0;
   bool readable = false;
   bool of_file = false;
-  bool resident = false;  // has a page in memory or in swap
+  size_t existing_pages = 0;  // in memory or in swap; zero pages do not count
 
   size_t Bytes() const { return end - begin; }
 };
@@ -46,7 +46,7 @@ class MemoryMap {
   char text_[16 * 1024];
 };
 
-// Which pages of one mapping have memory or swap behind them, from
+// Which pages of a mapping have memory or swap behind them, from
 // /proc/self/pagemap. As MemoryMap otherwise.
 class PagePresence {
  public:
@@ -54,14 +54,29 @@ class PagePresence {
   bool Open();
   void Close();
 
-  // Finds the first page in [from, end) that exists. Returns false with errno
-  // set when pagemap cannot be read; *found is `end` when there is none.
-  bool FindNext(uintptr_t from, uintptr_t end, uintptr_t* found);
+  // Turns to another mapping. Reads it from both ends until it has seen as many
+  // pages as the mapping has, so that FindNext() need not look through the
+  // terabytes between. Returns false with errno set when pagemap cannot be
+  // read.
+  bool Begin(const Mapping& mapping);
+
+  // Finds the first page from `from` on that exists; *found is the mapping's
+  // end when there is none. Returns false with errno set when pagemap cannot be
+  // read.
+  bool FindNext(uintptr_t from, uintptr_t* found);
 
  private:
+  bool ReadEntries(uintptr_t begin, uintptr_t end);
+  size_t CountExisting() const;
+
   int file_ = -1;
-  uintptr_t begin_ = 0;  // of the pages that `entries_` describes
-  uintptr_t end_ = 0;
+  uintptr_t end_ = 0;  // of the mapping
+  // Where, within the mapping, no page exists.
+  uintptr_t gap_begin_ = 0;
+  uintptr_t gap_end_ = 0;
+  // The pages that `entries_` describes.
+  uintptr_t entries_begin_ = 0;
+  uintptr_t entries_end_ = 0;
   uint64_t entries_[8 * 1024];
 };
 

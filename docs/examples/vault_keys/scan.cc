@@ -57,26 +57,28 @@ ScanResult Scanner::Scan() {
 }
 
 bool Scanner::ScanMapping(const Mapping& mapping) {
-  if (!mapping.resident) {
+  if (mapping.existing_pages == 0) {
     result_.empty_bytes += mapping.Bytes();
     recogniser_.Break();
     return true;
   }
   // A page of a file that nobody touched is still read: the file is there.
   const bool try_all = mapping.of_file && mapping.readable;
-  for (uintptr_t page = mapping.begin; page < mapping.end;) {
+  if (!try_all && !presence_.Begin(mapping)) {
+    return Fail("reading /proc/self/pagemap");
+  }
+  for (uintptr_t page = mapping.begin; page < mapping.end; page += kPageBytes) {
     uintptr_t next = page;
-    if (!try_all && !presence_.FindNext(page, mapping.end, &next)) {
+    if (!try_all && !presence_.FindNext(page, &next)) {
       return Fail("reading /proc/self/pagemap");
     }
     if (next != page) {
       result_.pages_absent += (next - page) / kPageBytes;
       recogniser_.Break();
       page = next;
-      continue;
+      if (page == mapping.end) break;
     }
     if (!ScanPage(page)) return false;
-    page += kPageBytes;
   }
   return true;
 }

@@ -103,14 +103,56 @@ TEST_F(ScanTest, GoesOnAfterAnyNumberOfRefusals) {
   munmap(behind, kPageBytes);
 }
 
+class HugeMapping {
+ public:
+  static constexpr size_t kBytes = size_t{1} << 43;
+
+  HugeMapping()
+      : bytes_(static_cast<uint8_t*>(
+            mmap(nullptr, kBytes, PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
+    EXPECT_NE(bytes_, MAP_FAILED);
+  }
+  ~HugeMapping() { munmap(bytes_, kBytes); }
+
+  uint8_t* Page(size_t number) const { return bytes_ + number * kPageBytes; }
+  void Protect(size_t page, size_t pages, int protection) const {
+    EXPECT_EQ(mprotect(Page(page), pages * kPageBytes, protection), 0);
+  }
+
+ private:
+  uint8_t* const bytes_;
+};
+
 TEST_F(ScanTest, PassesOverWhatDoesNotExist) {
-  constexpr size_t kHuge = size_t{1} << 40;
-  void* const huge = mmap(nullptr, kHuge, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  ASSERT_NE(huge, MAP_FAILED);
+  const HugeMapping huge;
+  EXPECT_GE(Scan().empty_bytes, HugeMapping::kBytes);
+}
+
+TEST_F(ScanTest, TriesEachPageThatExistsInAHugeMapping) {
+  const size_t refused_before = Scan().pages_refused;
+  const HugeMapping huge;
+  constexpr size_t kLast = HugeMapping::kBytes / kPageBytes - 1;
+  for (size_t page : {size_t{5}, size_t{7}, size_t{8}, size_t{9000}, kLast}) {
+    huge.Protect(page, 1, PROT_READ | PROT_WRITE);
+    *huge.Page(page) = 1;
+    huge.Protect(page, 1, PROT_NONE);
+  }
+  // A page that was only read is the zero page, which smaps does not count.
+  huge.Protect(6, 1, PROT_READ);
+  EXPECT_EQ(*huge.Page(6), 0);
+  huge.Protect(6, 1, PROT_NONE);
   const ScanResult result = Scan();
-  EXPECT_GE(result.empty_bytes, kHuge);
-  munmap(huge, kHuge);
+  EXPECT_EQ(result.pages_refused, refused_before + 6);
+  EXPECT_GE(result.pages_absent, kLast - 5);
+}
+
+TEST_F(ScanTest, MissesNoCopyBetweenZeroPages) {
+  const HugeMapping huge;
+  huge.Protect(0, 64, PROT_READ | PROT_WRITE);
+  for (size_t page = 0; page < 32; ++page) EXPECT_EQ(*huge.Page(page), 0);
+  key_.PlantSmaller(huge.Page(40), ByteOrder::kLittleEndian);
+  EXPECT_EQ(Scan().findings.Copies(), 1u);
 }
 
 TEST_F(ScanTest, LeavesNothingOfWhatItReadInItself) {
