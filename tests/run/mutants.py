@@ -23,6 +23,8 @@ import source_tree
 
 _HEADER = re.compile(r"^(Removes|Target|Machine|Expect): *(.+?) *$")
 _DEFAULT_MACHINE = "pku"
+# A defence against deadlock is missed by waiting.
+_TIME_LIMIT = "--test_timeout=240"
 # What tests/vm/run says when the machine, not the program in it, went wrong.
 _MACHINE_FAILED = re.compile(
     r"^vm: (?:the machine ended without a status|time limit of)", re.MULTILINE
@@ -139,8 +141,8 @@ class Run:
         self._names = {machine.name: machine for machine in machines.all_machines()}
 
     def _test(self, labels, machine, name):
-        flags = self._names[machine].bazel_flags
-        return self._bazel.test(labels, list(flags), self._keep / f"{name}-{machine}")
+        flags = [*self._names[machine].bazel_flags, _TIME_LIMIT]
+        return self._bazel.test(labels, flags, self._keep / f"{name}-{machine}")
 
     def baseline(self, mutants):
         """One case for each machine: all that the patches name passes without them."""
