@@ -120,7 +120,8 @@ void KeyLife::AttackInUse() {
 }
 
 bool KeyLife::FreeAndAttack() {
-  const SignerStatus status = key_store::Free();
+  SignerStatus status = key_store::Free();
+  if (status == SignerStatus::kOk) status = key_store::EndThread();
   if (status != SignerStatus::kOk) {
     return Fail("freeing the key", TextOf(status));
   }

@@ -6,7 +6,11 @@
 //   key_store_vault.cc  every call goes through a gate into the vault "keys"
 //   key_store_plain.cc  every call is a call
 //
-// There is one store in a process. Thread safety: one thread at a time.
+// There is one store in a process. Thread safety: one thread at a time. A
+// thread that was inside calls EndThread() before it uses OpenSSL outside for
+// the first time or ends, and the last thing before the process ends is
+// Close(): what OpenSSL keeps for a thread, and frees at its end or the
+// process's, outside, else lies in the vault.
 
 #ifndef DOCS_EXAMPLES_VAULT_KEYS_KEY_STORE_H_
 #define DOCS_EXAMPLES_VAULT_KEYS_KEY_STORE_H_
@@ -38,9 +42,10 @@ SignerStatus Sign(const uint8_t* message, size_t message_size,
 // Frees the key.
 SignerStatus Free();
 
-// Frees the store and what OpenSSL keeps for this thread. Needed before the
-// process ends: OpenSSL's clean-up at exit runs outside of the vault, and frees
-// what threads did not.
+// Frees what OpenSSL keeps for the calling thread.
+SignerStatus EndThread();
+
+// Frees the store, and what OpenSSL keeps for the calling thread.
 SignerStatus Close();
 
 // Runs the attacker's scan where the keys are: the control that shows what it

@@ -37,6 +37,11 @@ SignerStatus Free() {
   return SignerStatus::kOk;
 }
 
+SignerStatus EndThread() {
+  Signer::EndThread();
+  return SignerStatus::kOk;
+}
+
 SignerStatus Close() {
   signer.reset();
   Signer::EndThread();

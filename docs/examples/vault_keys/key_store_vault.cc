@@ -78,6 +78,8 @@ SignerStatus SignEntry(const uint8_t* message, size_t message_size,
 
 void FreeEntry() { root.signer->Free(); }
 
+void EndThreadEntry() { Signer::EndThread(); }
+
 void CloseEntry() {
   delete root.signer;
   Signer::EndThread();
@@ -92,6 +94,7 @@ BULKHEAD_ENTRY(kOpen, "keys", OpenEntry);
 BULKHEAD_ENTRY(kLoad, "keys", LoadEntry);
 BULKHEAD_ENTRY(kSign, "keys", SignEntry);
 BULKHEAD_ENTRY(kFree, "keys", FreeEntry);
+BULKHEAD_ENTRY(kEndThread, "keys", EndThreadEntry);
 BULKHEAD_ENTRY(kClose, "keys", CloseEntry);
 BULKHEAD_ENTRY(kScan, "keys", ScanEntry);
 
@@ -152,6 +155,8 @@ SignerStatus Sign(const uint8_t* message, size_t message_size,
 }
 
 SignerStatus Free() { return StatusOf(Vault().Call(kFree)); }
+
+SignerStatus EndThread() { return StatusOf(Vault().Call(kEndThread)); }
 
 SignerStatus Close() {
   const SignerStatus status = StatusOf(Vault().Call(kClose));

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <thread>
 
 #include "bulkhead/bulkhead.h"
 #include "docs/examples/vault_keys/key_store.h"
@@ -111,6 +112,30 @@ TEST_F(KeyStoreVaultTest, WritesNoMoreThanItsCallerHasRoomFor) {
             SignerStatus::kRefused);
   EXPECT_EQ(small, 100u);
   for (uint8_t byte : signature_) EXPECT_EQ(byte, 0);
+}
+
+TEST_F(KeyStoreVaultTest, ServesThreadsThatEndTheirStateInside) {
+  for (int i = 0; i < 3; ++i) {
+    std::thread([this] {
+      size_ = sizeof(signature_);
+      EXPECT_EQ(key_store::Sign(kMessage, sizeof(kMessage), signature_, &size_),
+                SignerStatus::kOk);
+      EXPECT_EQ(key_store::EndThread(), SignerStatus::kOk);
+      Verifier verifier;
+      EXPECT_TRUE(verifier.Read(public_key_));
+      EXPECT_TRUE(
+          verifier.Verify(kMessage, sizeof(kMessage), signature_, size_));
+    }).join();
+  }
+}
+
+TEST_F(KeyStoreVaultTest, StopsAThreadThatLeavesItsStateInside) {
+  EXPECT_DEATH(std::thread([this] {
+                 key_store::Sign(kMessage, sizeof(kMessage), signature_,
+                                 &size_);
+               }).join(),
+               "compartment-read on address .*\n.*\n"
+               "  address belongs to: compartment 'keys'");
 }
 
 TEST_F(KeyStoreVaultTest, SignsNothingAfterTheKeyWasFreed) {

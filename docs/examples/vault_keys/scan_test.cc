@@ -144,7 +144,8 @@ TEST_F(ScanTest, TriesEachPageThatExistsInAHugeMapping) {
   huge.Protect(6, 1, PROT_NONE);
   const ScanResult result = Scan();
   EXPECT_EQ(result.pages_refused, refused_before + 6);
-  EXPECT_GE(result.pages_absent, kLast - 5);
+  // Whether pieces of the mapping stay apart is the kernel's choice.
+  EXPECT_GE(result.pages_absent + result.empty_bytes / kPageBytes, kLast - 5);
 }
 
 TEST_F(ScanTest, MissesNoCopyBetweenZeroPages) {

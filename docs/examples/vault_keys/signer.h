@@ -59,9 +59,7 @@ class Signer {
 
   void Free();
 
-  // Frees what OpenSSL keeps for the calling thread. Where threads come and go
-  // between inside and outside of a vault, each does this before it leaves for
-  // good, and outside before it enters for the first time (see WarmUp).
+  // Frees what OpenSSL keeps for the calling thread.
   static void EndThread();
 
  private:
