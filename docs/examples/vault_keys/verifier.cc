@@ -30,7 +30,7 @@ bool Verifier::GetNumbers(PublicKey* key) const {
       EVP_PKEY_get_bn_param(key_, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1;
   if (good) {
     key->modulus_bytes = static_cast<size_t>(BN_num_bytes(modulus));
-    uint8_t bytes[sizeof(key->exponent)];
+    uint8_t bytes[sizeof(key->exponent)] = {};
     good = key->modulus_bytes <= sizeof(key->modulus) &&
            BN_bn2bin(modulus, key->modulus) > 0 &&
            BN_bn2binpad(exponent, bytes, sizeof(bytes)) > 0;
