@@ -4,15 +4,16 @@
  * Compiled against jemalloc's internal headers, in jemalloc's way: this file
  * and its neighbours are the reason why the version is pinned exactly.
  */
+/* jemalloc's headers come in an order of their own. */
+// clang-format off
 #include "jemalloc/internal/jemalloc_preamble.h"
 #include "jemalloc/internal/jemalloc_internal_includes.h"
-
 #include "jemalloc/internal/emap.h"
 #include "jemalloc/internal/extent_mmap.h"
-
-#include <stdio.h>
+// clang-format on
 
 #include "allocator/jemalloc/backend.h"
+
 #include "allocator/jemalloc/redirect.h"
 
 #define FLAGS(arena) (MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE)
@@ -23,8 +24,8 @@ void jemalloc_postfork_child(void);
 
 /* The hooks of one arena; jemalloc hands them back to each hook. */
 typedef struct arena_hooks_s {
-	extent_hooks_t hooks;
-	uint32_t owner;
+  extent_hooks_t hooks;
+  uint32_t owner;
 } arena_hooks_t;
 
 static bulkhead_commit commit_pages;
@@ -34,287 +35,260 @@ static bulkhead_commit commit_pages;
 #define MOST_ARENAS 128
 static arena_hooks_t arena_hooks[MOST_ARENAS];
 
-static void *
-cage_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment,
-    bool *zero, bool *commit, unsigned arena_ind) {
-	uintptr_t pages;
+static void* cage_alloc(extent_hooks_t* hooks, void* new_addr, size_t size,
+                        size_t alignment, bool* zero, bool* commit,
+                        unsigned arena_ind) {
+  uintptr_t pages;
 
-	(void)arena_ind;
-	/* Growing in place is left to merging: cages fill from one end anyway. */
-	if (new_addr != NULL) {
-		return NULL;
-	}
-	if (alignment < PAGE) {
-		alignment = PAGE;
-	}
-	pages = commit_pages(((arena_hooks_t *)hooks)->owner, size, alignment);
-	if (pages == 0) {
-		return NULL;
-	}
-	*zero = true;
-	*commit = true;
-	return (void *)pages;
+  (void)arena_ind;
+  /* Growing in place is left to merging: cages fill from one end anyway. */
+  if (new_addr != NULL) {
+    return NULL;
+  }
+  if (alignment < PAGE) {
+    alignment = PAGE;
+  }
+  pages = commit_pages(((arena_hooks_t*)hooks)->owner, size, alignment);
+  if (pages == 0) {
+    return NULL;
+  }
+  *zero = true;
+  *commit = true;
+  return (void*)pages;
 }
 
 /* Pages never leave a cage one by one: true refuses, and jemalloc retains. */
-static bool
-cage_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed,
-    unsigned arena_ind) {
-	(void)hooks;
-	(void)addr;
-	(void)size;
-	(void)committed;
-	(void)arena_ind;
-	return true;
+static bool cage_dalloc(extent_hooks_t* hooks, void* addr, size_t size,
+                        bool committed, unsigned arena_ind) {
+  (void)hooks;
+  (void)addr;
+  (void)size;
+  (void)committed;
+  (void)arena_ind;
+  return true;
 }
 
 /* The arena goes as a whole, and its cages after it. */
-static void
-cage_destroy(extent_hooks_t *hooks, void *addr, size_t size, bool committed,
-    unsigned arena_ind) {
-	(void)hooks;
-	(void)addr;
-	(void)size;
-	(void)committed;
-	(void)arena_ind;
+static void cage_destroy(extent_hooks_t* hooks, void* addr, size_t size,
+                         bool committed, unsigned arena_ind) {
+  (void)hooks;
+  (void)addr;
+  (void)size;
+  (void)committed;
+  (void)arena_ind;
 }
 
 /* Works on pages that are closed to this thread, too; and zeroes them. */
-static bool
-cage_purge(extent_hooks_t *hooks, void *addr, size_t size, size_t offset,
-    size_t length, unsigned arena_ind) {
-	(void)hooks;
-	(void)size;
-	(void)arena_ind;
-	return bulkhead_je_purge((char *)addr + offset, length) != 0;
+static bool cage_purge(extent_hooks_t* hooks, void* addr, size_t size,
+                       size_t offset, size_t length, unsigned arena_ind) {
+  (void)hooks;
+  (void)size;
+  (void)arena_ind;
+  return bulkhead_je_purge((char*)addr + offset, length) != 0;
 }
 
-static bool
-cage_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a,
-    size_t size_b, bool committed, unsigned arena_ind) {
-	(void)hooks;
-	(void)addr;
-	(void)size;
-	(void)size_a;
-	(void)size_b;
-	(void)committed;
-	(void)arena_ind;
-	return false;
+static bool cage_split(extent_hooks_t* hooks, void* addr, size_t size,
+                       size_t size_a, size_t size_b, bool committed,
+                       unsigned arena_ind) {
+  (void)hooks;
+  (void)addr;
+  (void)size;
+  (void)size_a;
+  (void)size_b;
+  (void)committed;
+  (void)arena_ind;
+  return false;
 }
 
 /* An arena's pages are all of one compartment, whatever the cage. */
-static bool
-cage_merge(extent_hooks_t *hooks, void *addr_a, size_t size_a, void *addr_b,
-    size_t size_b, bool committed, unsigned arena_ind) {
-	(void)hooks;
-	(void)addr_a;
-	(void)size_a;
-	(void)addr_b;
-	(void)size_b;
-	(void)committed;
-	(void)arena_ind;
-	return false;
+static bool cage_merge(extent_hooks_t* hooks, void* addr_a, size_t size_a,
+                       void* addr_b, size_t size_b, bool committed,
+                       unsigned arena_ind) {
+  (void)hooks;
+  (void)addr_a;
+  (void)size_a;
+  (void)addr_b;
+  (void)size_b;
+  (void)committed;
+  (void)arena_ind;
+  return false;
 }
 
-void
-bulkhead_backend_initialise_state(void *state, size_t bytes) {
-	if (bytes < sizeof(tsd_t)) {
-		malloc_write("<bulkhead>: a thread record is too small\n");
-		abort();
-	}
-	memcpy(state, &tsd_tls, sizeof(tsd_t));
+void bulkhead_backend_initialise_state(void* state, size_t bytes) {
+  if (bytes < sizeof(tsd_t)) {
+    malloc_write("<bulkhead>: a thread record is too small\n");
+    abort();
+  }
+  memcpy(state, &tsd_tls, sizeof(tsd_t));
 }
 
-bool
-bulkhead_backend_start(bulkhead_commit commit) {
-	void *probe;
+bool bulkhead_backend_start(bulkhead_commit commit) {
+  void* probe;
 
-	commit_pages = commit;
-	/* malloc_init() is static; any allocation runs it. */
-	probe = je_mallocx(1, MALLOCX_TCACHE_NONE);
-	if (probe == NULL) {
-		return false;
-	}
-	je_dallocx(probe, MALLOCX_TCACHE_NONE);
-	return true;
+  commit_pages = commit;
+  /* malloc_init() is static; any allocation runs it. */
+  probe = je_mallocx(1, MALLOCX_TCACHE_NONE);
+  if (probe == NULL) {
+    return false;
+  }
+  je_dallocx(probe, MALLOCX_TCACHE_NONE);
+  return true;
 }
 
-bulkhead_arena
-bulkhead_backend_make_arena(uint32_t owner) {
-	static const extent_hooks_t hooks = {
-		cage_alloc, cage_dalloc, cage_destroy, NULL, NULL, NULL,
-		cage_purge, cage_split, cage_merge
-	};
-	arena_config_t config;
-	unsigned arena;
-	size_t size = sizeof(arena);
+bulkhead_arena bulkhead_backend_make_arena(uint32_t owner) {
+  static const extent_hooks_t hooks = {cage_alloc, cage_dalloc, cage_destroy,
+                                       NULL,       NULL,        NULL,
+                                       cage_purge, cage_split,  cage_merge};
+  arena_config_t config;
+  unsigned arena;
+  size_t size = sizeof(arena);
 
-	assert(owner < MOST_ARENAS);
-	arena_hooks[owner].hooks = hooks;
-	arena_hooks[owner].owner = owner;
-	config.extent_hooks = &arena_hooks[owner].hooks;
-	config.metadata_use_hooks = false;
-	if (je_mallctl("experimental.arenas_create_ext", &arena, &size, &config,
-	    sizeof(config)) != 0) {
-		return BULKHEAD_NO_ARENA;
-	}
-	return arena;
+  assert(owner < MOST_ARENAS);
+  arena_hooks[owner].hooks = hooks;
+  arena_hooks[owner].owner = owner;
+  config.extent_hooks = &arena_hooks[owner].hooks;
+  config.metadata_use_hooks = false;
+  if (je_mallctl("experimental.arenas_create_ext", &arena, &size, &config,
+                 sizeof(config)) != 0) {
+    return BULKHEAD_NO_ARENA;
+  }
+  return arena;
 }
 
-static void
-control(const char *format, bulkhead_arena arena) {
-	char name[48];
+static void control(const char* format, bulkhead_arena arena) {
+  char name[48];
 
-	malloc_snprintf(name, sizeof(name), format, arena);
-	if (je_mallctl(name, NULL, NULL, NULL, 0) != 0) {
-		malloc_printf("<bulkhead>: %s failed\n", name);
-		abort();
-	}
+  malloc_snprintf(name, sizeof(name), format, arena);
+  if (je_mallctl(name, NULL, NULL, NULL, 0) != 0) {
+    malloc_printf("<bulkhead>: %s failed\n", name);
+    abort();
+  }
 }
 
-void
-bulkhead_backend_destroy_arena(bulkhead_arena arena) {
-	control("arena.%u.destroy", arena);
+void bulkhead_backend_destroy_arena(bulkhead_arena arena) {
+  control("arena.%u.destroy", arena);
 }
 
-void
-bulkhead_backend_purge(bulkhead_arena arena) {
-	control("arena.%u.purge", arena);
+void bulkhead_backend_purge(bulkhead_arena arena) {
+  control("arena.%u.purge", arena);
 }
 
-void *
-bulkhead_backend_allocate(bulkhead_arena arena, size_t size, size_t alignment,
-    bool zero) {
-	int flags = FLAGS(arena);
+void* bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
+                                size_t alignment, bool zero) {
+  int flags = FLAGS(arena);
 
-	/* jemalloc's class of 8 bytes is below what malloc must align to. */
-	if (size < 16) {
-		size = 16;
-	}
-	if (alignment > 16) {
-		flags |= MALLOCX_ALIGN(alignment);
-	}
-	if (zero) {
-		flags |= MALLOCX_ZERO;
-	}
-	return je_mallocx(size, flags);
+  /* jemalloc's class of 8 bytes is below what malloc must align to. */
+  if (size < 16) {
+    size = 16;
+  }
+  if (alignment > 16) {
+    flags |= MALLOCX_ALIGN(alignment);
+  }
+  if (zero) {
+    flags |= MALLOCX_ZERO;
+  }
+  return je_mallocx(size, flags);
 }
 
 /* Only the first and the last page of a large block lead to it: looks for the
  * first one below. Slow, and so for pointers that end the process only. */
 #define MOST_PAGES_SEARCHED ((size_t)1 << 22)
-static bool
-is_inside_large_block(tsdn_t *tsdn, const void *pointer) {
-	uintptr_t page = (uintptr_t)PAGE_ADDR2BASE(pointer);
-	size_t searched;
+static bool is_inside_large_block(tsdn_t* tsdn, const void* pointer) {
+  uintptr_t page = (uintptr_t)PAGE_ADDR2BASE(pointer);
+  size_t searched;
 
-	for (searched = 0; searched < MOST_PAGES_SEARCHED && page != 0;
-	    searched++, page -= PAGE) {
-		emap_full_alloc_ctx_t context;
+  for (searched = 0; searched < MOST_PAGES_SEARCHED && page != 0;
+       searched++, page -= PAGE) {
+    emap_full_alloc_ctx_t context;
 
-		if (emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global,
-		    (const void *)page, &context) || context.edata == NULL) {
-			continue;
-		}
-		return edata_state_get(context.edata) == extent_state_active
-		    && !context.slab
-		    && (uintptr_t)pointer
-		    < (uintptr_t)edata_past_get(context.edata);
-	}
-	return false;
+    if (emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global,
+                                       (const void*)page, &context) ||
+        context.edata == NULL) {
+      continue;
+    }
+    return edata_state_get(context.edata) == extent_state_active &&
+           !context.slab &&
+           (uintptr_t)pointer < (uintptr_t)edata_past_get(context.edata);
+  }
+  return false;
 }
 
-bulkhead_block
-bulkhead_backend_inspect(const void *pointer, size_t *size) {
-	tsdn_t *tsdn = tsdn_fetch();
-	emap_full_alloc_ctx_t context;
-	edata_t *edata;
-	size_t offset, index, block;
-	const bin_info_t *bin;
+bulkhead_block bulkhead_backend_inspect(const void* pointer, size_t* size) {
+  tsdn_t* tsdn = tsdn_fetch();
+  emap_full_alloc_ctx_t context;
+  edata_t* edata;
+  size_t offset, index, block;
+  const bin_info_t* bin;
 
-	if (emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global, pointer,
-	    &context) || context.edata == NULL) {
-		return is_inside_large_block(tsdn, pointer)
-		    ? BULKHEAD_BLOCK_INTERIOR : BULKHEAD_BLOCK_NONE;
-	}
-	edata = context.edata;
-	if (edata_state_get(edata) != extent_state_active) {
-		return BULKHEAD_BLOCK_NONE;
-	}
-	if (!context.slab) {
-		if (context.szind >= SC_NSIZES) {
-			return BULKHEAD_BLOCK_NONE;
-		}
-		*size = sz_index2size(context.szind);
-		return edata_addr_get(edata) == pointer ? BULKHEAD_BLOCK_LIVE
-		    : BULKHEAD_BLOCK_INTERIOR;
-	}
-	bin = &bin_infos[context.szind];
-	block = bin->reg_size;
-	offset = (uintptr_t)pointer - (uintptr_t)edata_addr_get(edata);
-	index = offset / block;
-	if (index >= bin->nregs || !bitmap_get(edata_slab_data_get(edata)->bitmap,
-	    &bin->bitmap_info, index)) {
-		return BULKHEAD_BLOCK_FREE;
-	}
-	*size = block;
-	return offset % block == 0 ? BULKHEAD_BLOCK_LIVE
-	    : BULKHEAD_BLOCK_INTERIOR;
+  if (emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global, pointer,
+                                     &context) ||
+      context.edata == NULL) {
+    return is_inside_large_block(tsdn, pointer) ? BULKHEAD_BLOCK_INTERIOR
+                                                : BULKHEAD_BLOCK_NONE;
+  }
+  edata = context.edata;
+  if (edata_state_get(edata) != extent_state_active) {
+    return BULKHEAD_BLOCK_NONE;
+  }
+  if (!context.slab) {
+    if (context.szind >= SC_NSIZES) {
+      return BULKHEAD_BLOCK_NONE;
+    }
+    *size = sz_index2size(context.szind);
+    return edata_addr_get(edata) == pointer ? BULKHEAD_BLOCK_LIVE
+                                            : BULKHEAD_BLOCK_INTERIOR;
+  }
+  bin = &bin_infos[context.szind];
+  block = bin->reg_size;
+  offset = (uintptr_t)pointer - (uintptr_t)edata_addr_get(edata);
+  index = offset / block;
+  if (index >= bin->nregs || !bitmap_get(edata_slab_data_get(edata)->bitmap,
+                                         &bin->bitmap_info, index)) {
+    return BULKHEAD_BLOCK_FREE;
+  }
+  *size = block;
+  return offset % block == 0 ? BULKHEAD_BLOCK_LIVE : BULKHEAD_BLOCK_INTERIOR;
 }
 
-void
-bulkhead_backend_free(void *pointer) {
-	je_dallocx(pointer, MALLOCX_TCACHE_NONE);
+void bulkhead_backend_free(void* pointer) {
+  je_dallocx(pointer, MALLOCX_TCACHE_NONE);
 }
 
-bool
-bulkhead_backend_resize(void *pointer, size_t size) {
-	return je_xallocx(pointer, size, 0, MALLOCX_TCACHE_NONE) >= size;
+bool bulkhead_backend_resize(void* pointer, size_t size) {
+  return je_xallocx(pointer, size, 0, MALLOCX_TCACHE_NONE) >= size;
 }
 
-size_t
-bulkhead_backend_good_size(size_t size) {
-	return je_nallocx(size < 16 ? 16 : size, MALLOCX_TCACHE_NONE);
+size_t bulkhead_backend_good_size(size_t size) {
+  return je_nallocx(size < 16 ? 16 : size, MALLOCX_TCACHE_NONE);
 }
 
-static size_t
-read_size(const char *format, bulkhead_arena arena) {
-	char name[64];
-	size_t value = 0;
-	size_t bytes = sizeof(value);
+static size_t read_size(const char* format, bulkhead_arena arena) {
+  char name[64];
+  size_t value = 0;
+  size_t bytes = sizeof(value);
 
-	malloc_snprintf(name, sizeof(name), format, arena);
-	if (je_mallctl(name, &value, &bytes, NULL, 0) != 0) {
-		return 0;
-	}
-	return value;
+  malloc_snprintf(name, sizeof(name), format, arena);
+  if (je_mallctl(name, &value, &bytes, NULL, 0) != 0) {
+    return 0;
+  }
+  return value;
 }
 
-void
-bulkhead_backend_stats(bulkhead_arena arena, bulkhead_arena_stats *stats) {
-	uint64_t epoch = 1;
-	size_t bytes = sizeof(epoch);
+void bulkhead_backend_stats(bulkhead_arena arena, bulkhead_arena_stats* stats) {
+  uint64_t epoch = 1;
+  size_t bytes = sizeof(epoch);
 
-	je_mallctl("epoch", &epoch, &bytes, &epoch, sizeof(epoch));
-	stats->allocated = read_size("stats.arenas.%u.small.allocated", arena)
-	    + read_size("stats.arenas.%u.large.allocated", arena);
-	stats->active = read_size("stats.arenas.%u.pactive", arena) * PAGE;
-	stats->mapped = read_size("stats.arenas.%u.mapped", arena);
-	stats->metadata = read_size("stats.arenas.%u.base", arena)
-	    + read_size("stats.arenas.%u.internal", arena);
+  je_mallctl("epoch", &epoch, &bytes, &epoch, sizeof(epoch));
+  stats->allocated = read_size("stats.arenas.%u.small.allocated", arena) +
+                     read_size("stats.arenas.%u.large.allocated", arena);
+  stats->active = read_size("stats.arenas.%u.pactive", arena) * PAGE;
+  stats->mapped = read_size("stats.arenas.%u.mapped", arena);
+  stats->metadata = read_size("stats.arenas.%u.base", arena) +
+                    read_size("stats.arenas.%u.internal", arena);
 }
 
-void
-bulkhead_backend_before_fork(void) {
-	jemalloc_prefork();
-}
+void bulkhead_backend_before_fork(void) { jemalloc_prefork(); }
 
-void
-bulkhead_backend_after_fork_in_parent(void) {
-	jemalloc_postfork_parent();
-}
+void bulkhead_backend_after_fork_in_parent(void) { jemalloc_postfork_parent(); }
 
-void
-bulkhead_backend_after_fork_in_child(void) {
-	jemalloc_postfork_child();
-}
+void bulkhead_backend_after_fork_in_child(void) { jemalloc_postfork_child(); }
