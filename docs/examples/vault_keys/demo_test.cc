@@ -43,7 +43,8 @@ class DemoTest : public testing::Test {
         "openssl dgst -sha256 -sign \"$key\" -out signature.bin message.txt\n"
         "echo \"scan in-use: copies=4 pages_read=10 pages_refused=3\"\n"
         "echo \"scan control: copies=4 pages_read=13 pages_refused=0\"\n"
-        "echo \"overread: buffer=64 allocated='before load' copies=0\"\n";
+        "echo \"overread: buffer=64 allocated='before load' copies=0\"\n"
+        "for i in 1 2 3 4 5 6 last; do echo \"report: line $i\"; done\n";
     Script("plain", signs_ +
                         "case $LD_PRELOAD in ?*) a=bulkhead;; *) a=glibc;; "
                         "esac\necho \"demo: allocator=$a vault=no "
@@ -88,6 +89,7 @@ TEST_F(DemoTest, PassesWhenAllIsAsExpected) {
                                         kLeaky + "\n"));
   EXPECT_THAT(outcome.output, HasSubstr("\n" + kVaultLine + "\n"));
   EXPECT_THAT(outcome.output, HasSubstr("\n" + kKeysLine + "\n"));
+  EXPECT_THAT(outcome.output, HasSubstr("    line 5\n    line last\n"));
   EXPECT_THAT(outcome.output, Not(HasSubstr("\033")));
 }
 
