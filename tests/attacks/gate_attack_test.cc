@@ -44,6 +44,17 @@ BULKHEAD_GATE(kFillRegisters, "attacked", FillRegisters);
 
 enum : int { kClosed = 1, kOpen = 2 };
 
+uint32_t rights_inside = 0;
+
+// Where a jump that a gate survives may lead: into the vault, with its caller's
+// rights and its own, and no other compartment open.
+void LookAround() {
+  if (bh_get_level() != BH_LEVEL_PKU) return;
+  const uint32_t pkru = bulkhead::Bits(bulkhead::ReadPkru());
+  if ((pkru & bulkhead_owned_pkru) != rights_inside) _exit(kOpen);
+}
+BULKHEAD_GATE(kLookAround, "attacked", LookAround);
+
 // A page-aligned stack full of return addresses to Land().
 alignas(64) std::array<uint64_t, 4096> stack;
 
@@ -74,9 +85,9 @@ class GateAttackTest : public testing::Test {
   }
   void TearDown() override { EXPECT_EQ(bh_destroy(vault), BH_OK); }
 
-  uint64_t Target() const {
+  uint64_t Target(const bh_gate& gate = kFillRegisters) const {
     const auto& row = bulkhead_compartments[vault.id];
-    const uint64_t entry = static_cast<uint64_t>(&kFillRegisters - row.gates);
+    const uint64_t entry = static_cast<uint64_t>(&gate - row.gates);
     return vault.id | entry << 16 | uint64_t{vault.generation} << 32;
   }
 
@@ -153,7 +164,8 @@ TEST_F(GateAttackTest, NoJumpIntoAGateLandsWithTheVaultOpen) {
   vault_bits = row.key == bulkhead::kUntagged
                    ? 0
                    : bulkhead::Bits(bulkhead::Closed(row.key));
-  const auto sets = RegisterSets(Target());
+  rights_inside = bulkhead_root_pkru & row.open_mask;
+  const auto sets = RegisterSets(Target(kLookAround));
   void* shared = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(shared, MAP_FAILED);

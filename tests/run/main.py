@@ -31,8 +31,8 @@ def parse_arguments(arguments):
         parser.error("--mutants and --lint are two runs")
     if options.lint and (options.machine or options.filter):
         parser.error("--lint takes neither --machine nor --filter")
-    if options.mutants and (options.filter or options.targets):
-        parser.error("--mutants takes neither --filter nor targets: the patches name them")
+    if options.mutants and options.filter:
+        parser.error("--mutants takes no --filter: the patches name their cases")
     try:
         options.machines = machines.select_machines(options.machine)
     except ValueError as error:
@@ -146,7 +146,8 @@ def main(arguments):
     if options.mutants:
         import mutants
 
-        return finish(mutants.run_all(ROOT, cache, options.machines if options.machine else None))
+        only = options.machines if options.machine else None
+        return finish(mutants.run_all(ROOT, cache, only, options.targets))
     if options.lint:
         import lint
 

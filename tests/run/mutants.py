@@ -7,6 +7,7 @@ See tests/mutants/README.md for what a patch says of itself.
 """
 
 import dataclasses
+import fnmatch
 import pathlib
 import re
 import shutil
@@ -21,7 +22,7 @@ import results
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "style"))
 import source_tree
 
-_HEADER = re.compile(r"^(Removes|Target|Machine|Expect): *(.+?) *$")
+_HEADER = re.compile(r"^(Removes|Target|Machine): *(.+?) *$")
 _DEFAULT_MACHINE = "pku"
 # A defence against deadlock is missed by waiting.
 _TIME_LIMIT = "--test_timeout=240"
@@ -29,6 +30,8 @@ _TIME_LIMIT = "--test_timeout=240"
 _MACHINE_FAILED = re.compile(
     r"^vm: (?:the machine ended without a status|time limit of)", re.MULTILINE
 )
+_STARTED = re.compile(r"^\[ RUN      \] (\S+)$", re.MULTILINE)
+_PASSED = re.compile(r"^\[       OK \] (\S+)", re.MULTILINE)
 _PATCH = ["patch", "--strip=1", "--fuzz=0", "--batch", "--silent", "--no-backup-if-mismatch"]
 
 
@@ -37,10 +40,9 @@ class Mutant:
     name: str
     patch: pathlib.Path
     removes: str
-    targets: list[str]
+    # label -> pattern of the GoogleTest cases that must not pass.
+    cases: dict[str, str]
     machines: list[str]
-    # Matches the log of each failing target: red for the right reason.
-    expect: str
 
 
 class PatchError(Exception):
@@ -48,28 +50,29 @@ class PatchError(Exception):
 
 
 def read_mutant(path):
-    fields = {"Removes": [], "Target": [], "Machine": [], "Expect": []}
+    fields = {"Removes": [], "Target": [], "Machine": []}
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("--- "):
             break
         found = _HEADER.match(line)
         if found:
             fields[found.group(1)].append(found.group(2))
-    for name, least in (("Removes", 1), ("Target", 1), ("Expect", 1)):
-        if len(fields[name]) < least:
+    for name in ("Removes", "Target"):
+        if not fields[name]:
             raise PatchError(f"{path.name}: no line '{name}: ...' before the patch")
+    cases = {}
+    for target in fields["Target"]:
+        label, _, pattern = target.partition(" ")
+        if not pattern:
+            raise PatchError(f"{path.name}: '{target}' names no case behind the label")
+        cases[label] = pattern.strip()
     for name in fields["Machine"]:
         try:
             machines.select_machines([name])
         except ValueError as error:
             raise PatchError(f"{path.name}: {error}") from error
     return Mutant(
-        path.stem,
-        path,
-        fields["Removes"][0],
-        fields["Target"],
-        fields["Machine"] or [_DEFAULT_MACHINE],
-        fields["Expect"][0],
+        path.stem, path, fields["Removes"][0], cases, fields["Machine"] or [_DEFAULT_MACHINE]
     )
 
 
@@ -115,19 +118,26 @@ class Scratch:
         return result.stdout.strip() or "it does not apply" if result.returncode else None
 
 
-def judge(mutant, machine, runs):
-    """Why the mutant counts as not noticed on `machine`, or None."""
-    for label in mutant.targets:
+def outcomes(log, pattern):
+    """Case -> whether it passed, of the cases in a log that match a pattern. A
+    case in which the program crashed or hung did not pass."""
+    started = [name for name in _STARTED.findall(log) if fnmatch.fnmatchcase(name, pattern)]
+    return {name: name in _PASSED.findall(log) for name in started}
+
+
+def judge(mutant, runs):
+    """Why the mutant counts as not noticed, or None."""
+    for label, pattern in mutant.cases.items():
         if label not in runs:
             return f"{label} did not run"
-        run = runs[label]
-        log = "".join(path.read_text(encoding="utf-8", errors="replace") for path in run.logs)
-        if run.status == "PASSED":
-            return f"{label} passed without the defence"
+        log = runs[label].log_text()
+        cases = outcomes(log, pattern)
         if _MACHINE_FAILED.search(log):
             return f"{label}: the machine failed, not the test"
-        if not re.search(mutant.expect, log):
-            return f"{label} failed, and its log does not match {mutant.expect!r}"
+        if not cases:
+            return f"{label}: no case {pattern} ran"
+        if runs[label].status == "PASSED" or all(cases.values()):
+            return f"{label}: {pattern} passed without the defence"
     return None
 
 
@@ -140,45 +150,42 @@ class Run:
         )
         self._names = {machine.name: machine for machine in machines.all_machines()}
 
-    def _test(self, labels, machine, name):
-        flags = [*self._names[machine].bazel_flags, _TIME_LIMIT]
-        return self._bazel.test(labels, flags, self._keep / f"{name}-{machine}")
+    def _test(self, labels, machine, name, cases="*"):
+        flags = [*self._names[machine].bazel_flags, _TIME_LIMIT, f"--test_filter={cases}"]
+        return self._bazel.test(labels, flags, self._keep / f"{name}-{machine}")[1]
 
     def baseline(self, mutants):
         """One case for each machine: all that the patches name passes without them."""
         cases = []
         for machine in sorted({name for mutant in mutants for name in mutant.machines}):
-            labels = sorted(
-                {
-                    label
-                    for mutant in mutants
-                    if machine in mutant.machines
-                    for label in mutant.targets
-                }
-            )
-            _, runs = self._test(labels, machine, "unpatched")
+            here = [mutant for mutant in mutants if machine in mutant.machines]
+            labels = sorted({label for mutant in here for label in mutant.cases})
+            runs = self._test(labels, machine, "unpatched")
             problems = [f"{label} did not build or run" for label in labels if label not in runs]
-            problems += [
-                f"{label} fails as it is; its log: {', '.join(map(str, run.logs))}"
-                for label, run in runs.items()
-                if run.status != "PASSED"
-            ]
-            message = "\n".join(problems)
+            for mutant in here:
+                for label, pattern in mutant.cases.items():
+                    if label not in runs:
+                        continue
+                    found = outcomes(runs[label].log_text(), pattern)
+                    if not found or not all(found.values()):
+                        word = "fails" if found else "does not run"
+                        problems.append(f"{mutant.name}: {label} {pattern} {word} as it is")
             outcome = results.FAILED if problems else results.PASSED
+            message = "\n".join(problems)
             cases.append(results.Case("tests/mutants", f"unpatched on {machine}", outcome, message))
         return cases
 
     def try_mutant(self, mutant):
         """One case for each machine that the patch names."""
+        labels, pattern = list(mutant.cases), ":".join(mutant.cases.values())
         problem = self._scratch.apply(mutant.patch)
         try:
-            if problem is None and not self._bazel.build(*mutant.targets):
+            if problem is None and not self._bazel.build(*labels):
                 problem = "with the patch the targets do not build"
             for machine in mutant.machines:
                 why = problem
                 if why is None:
-                    _, runs = self._test(mutant.targets, machine, mutant.name)
-                    why = judge(mutant, machine, runs)
+                    why = judge(mutant, self._test(labels, machine, mutant.name, pattern))
                 outcome = results.FAILED if why else results.PASSED
                 yield results.Case("tests/mutants", f"{mutant.name} on {machine}", outcome, why or "")
         finally:
@@ -211,14 +218,25 @@ def _print_table(mutants, cases):
             print(f"  {word:12} {machine:8} {mutant.name}: {mutant.removes}")
 
 
-def run_all(root, cache, only_machines):
-    """The cases of all mutants, or of those for `only_machines` where given."""
-    cases, mutants = [], []
-    for path in sorted((root / "tests" / "mutants").glob("*.patch")):
+def _read_all(directory, names):
+    """(mutants, failed cases for patches that cannot be read); all patches of the
+    directory, or those that are named."""
+    mutants, cases = [], []
+    patches = {path.stem: path for path in sorted(directory.glob("*.patch"))}
+    for name in names or patches:
         try:
-            mutants.append(read_mutant(path))
+            if name not in patches:
+                raise PatchError(f"{directory} has no {name}.patch")
+            mutants.append(read_mutant(patches[name]))
         except PatchError as error:
-            cases.append(results.Case("tests/mutants", path.name, results.FAILED, str(error)))
+            cases.append(results.Case("tests/mutants", name, results.FAILED, str(error)))
+    return mutants, cases
+
+
+def run_all(root, cache, only_machines=None, names=()):
+    """The cases of all mutants, or of those on the machines or with the names
+    given."""
+    mutants, cases = _read_all(root / "tests" / "mutants", names)
     if only_machines is not None:
         allowed = {machine.name for machine in only_machines}
         for mutant in mutants:

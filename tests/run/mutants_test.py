@@ -18,11 +18,10 @@ import results
 
 _PATCH = """\
 Removes: the comparison after the write
-Target: //a:x_test
-Target: //a:y_test
+Target: //a:x_test Gate.Compares
+Target: //a:y_test Gate*.Compares
 Machine: pku
 Machine: pku-6.1
-Expect: Gate\\.Compares
 
 --- a/gate.cc
 +++ b/gate.cc
@@ -50,19 +49,23 @@ class HeaderTest(MutantsTest):
         mutant = mutants.read_mutant(self.write("no_compare.patch", _PATCH))
         self.assertEqual(mutant.name, "no_compare")
         self.assertEqual(mutant.removes, "the comparison after the write")
-        self.assertEqual(mutant.targets, ["//a:x_test", "//a:y_test"])
+        self.assertEqual(
+            mutant.cases, {"//a:x_test": "Gate.Compares", "//a:y_test": "Gate*.Compares"}
+        )
         self.assertEqual(mutant.machines, ["pku", "pku-6.1"])
-        self.assertEqual(mutant.expect, "Gate\\.Compares")
 
     def test_default_machine_has_keys(self):
         text = _PATCH.replace("Machine: pku\nMachine: pku-6.1\n", "")
         self.assertEqual(mutants.read_mutant(self.write("x.patch", text)).machines, ["pku"])
 
     def test_incomplete(self):
-        for field in ("Removes", "Target", "Expect"):
+        for field in ("Removes", "Target"):
             text = _PATCH.replace(f"{field}:", "Other:")
             with self.assertRaisesRegex(mutants.PatchError, field):
                 mutants.read_mutant(self.write("x.patch", text))
+        text = _PATCH.replace("x_test Gate.Compares", "x_test")
+        with self.assertRaisesRegex(mutants.PatchError, "names no case"):
+            mutants.read_mutant(self.write("x.patch", text))
 
     def test_unknown_machine(self):
         with self.assertRaisesRegex(mutants.PatchError, "moon"):
@@ -101,27 +104,42 @@ class ScratchTest(MutantsTest):
 
 class JudgeTest(MutantsTest):
     def judge(self, status, log):
-        patch = _PATCH.replace("Target: //a:y_test\n", "")
+        patch = _PATCH.replace("Target: //a:y_test Gate*.Compares\n", "")
         mutant = mutants.read_mutant(self.write("x.patch", patch))
         run = results.TargetRun("//a:x_test", status, logs=[self.write("log", log)])
-        return mutants.judge(mutant, "pku", {"//a:x_test": run})
+        return mutants.judge(mutant, {"//a:x_test": run})
 
-    def test_red_for_the_right_reason(self):
-        self.assertIsNone(self.judge("FAILED", "[  FAILED  ] Gate.Compares\n"))
+    def test_failed(self):
+        log = "[ RUN      ] Gate.Compares\n[  FAILED  ] Gate.Compares (3 ms)\n"
+        self.assertIsNone(self.judge("FAILED", log))
 
-    def test_green(self):
-        self.assertIn("passed without", self.judge("PASSED", "[  OK  ] Gate.Compares\n"))
+    def test_crashed_in_the_case(self):
+        self.assertIsNone(self.judge("FAILED", "[ RUN      ] Gate.Compares\nSegmentation fault\n"))
 
-    def test_red_for_another_reason(self):
-        self.assertIn("does not match", self.judge("FAILED", "[  FAILED  ] Gate.Opens\n"))
+    def test_passed(self):
+        log = "[ RUN      ] Gate.Compares\n[       OK ] Gate.Compares (3 ms)\n"
+        self.assertIn("passed without", self.judge("PASSED", log))
+        self.assertIn("passed without", self.judge("FAILED", log))
 
-    def test_broken_machine_is_not_red(self):
-        log = "Gate.Compares\nvm: the machine ended without a status of the program\n"
+    def test_another_case_failed(self):
+        log = "[ RUN      ] Gate.Opens\n[  FAILED  ] Gate.Opens (3 ms)\n"
+        self.assertIn("no case Gate.Compares ran", self.judge("FAILED", log))
+
+    def test_broken_machine(self):
+        log = "[ RUN      ] Gate.Compares\nvm: the machine ended without a status of the program\n"
         self.assertIn("the machine failed", self.judge("FAILED", log))
 
     def test_target_that_did_not_run(self):
         mutant = mutants.read_mutant(self.write("x.patch", _PATCH))
-        self.assertIn("did not run", mutants.judge(mutant, "pku", {}))
+        self.assertIn("did not run", mutants.judge(mutant, {}))
+
+    def test_patterns(self):
+        log = (
+            "[ RUN      ] All/Free.Wild/0\n[       OK ] All/Free.Wild/0 (0 ms)\n"
+            "[ RUN      ] All/Free.Wild/1\n[  FAILED  ] All/Free.Wild/1, where ... (0 ms)\n"
+        )
+        found = mutants.outcomes(log, "All/Free.*")
+        self.assertEqual(found, {"All/Free.Wild/0": True, "All/Free.Wild/1": False})
 
 
 if __name__ == "__main__":

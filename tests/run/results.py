@@ -31,6 +31,9 @@ class TargetRun:
     xml_files: list[pathlib.Path] = dataclasses.field(default_factory=list)
     logs: list[pathlib.Path] = dataclasses.field(default_factory=list)
 
+    def log_text(self):
+        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in self.logs)
+
 
 def _path(uri):
     return pathlib.Path(urllib.parse.unquote(urllib.parse.urlparse(uri).path))
