@@ -161,7 +161,7 @@ TEST(Fork, WhileOtherThreadsReadAndFlushStreams) {
     free(line);
   });
   BusyThreads flusher(1, [] { fflush(nullptr); });
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(RunInChild([] { return free(Hide(malloc(100))), 0; }, 60),
               kExitedWell)
         << "fork number " << i;
