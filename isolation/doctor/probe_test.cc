@@ -142,7 +142,7 @@ TEST(ProbeTest, TakenKeysAreMissed) {
                " free, the library: " + AbsenceText(keys.absence);
       },
       std::string("0 free, the library: ") +
-          AbsenceText(KernelUsesKeys() ? KeyAbsence::kRefused
+          AbsenceText(KernelUsesKeys() ? KeyAbsence::kTooFew
                                        : KeyAbsence::kNoCpu));
 }
 
