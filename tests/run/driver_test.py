@@ -41,7 +41,7 @@ _GTEST = """<?xml version="1.0" encoding="UTF-8"?>
       <failure message="x.cc:7&#x0A;it stayed open" type=""><![CDATA[x.cc:7]]></failure>
     </testcase>
     <testcase name="Keys" status="run" result="skipped" classname="Gate">
-      <skipped message="no keys here"><![CDATA[no keys here]]></skipped>
+      <skipped message="x.cc:9&#x0A;no keys here"><![CDATA[x.cc:9 no keys here]]></skipped>
     </testcase>
     <testcase name="DISABLED_Old" status="notrun" result="suppressed" classname="Gate" />
   </testsuite>

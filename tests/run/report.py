@@ -45,6 +45,16 @@ def _print_log(run):
         print("\n".join(shown))
 
 
+def _print_skipped(cases):
+    by_reason = {}
+    for case in cases:
+        by_reason.setdefault((case.target, case.message), []).append(case.name)
+    for (target, reason), names in by_reason.items():
+        print(f"skipped  {target}: {reason}")
+        for name in names:
+            print(f"    {name}")
+
+
 def print_outcome(place, cases, runs=None, repeat=""):
     """The skipped and failed cases of one machine, and its counts.
 
@@ -56,9 +66,7 @@ def print_outcome(place, cases, runs=None, repeat=""):
     if runs:
         cached = sum(run.cached for run in runs.values())
         print(f"{len(runs)} targets, {cached} of them unchanged since they last passed")
-    for case in cases:
-        if case.outcome == results.SKIPPED:
-            print(f"skipped  {case.target}  {case.name}: {case.message}")
+    _print_skipped([case for case in cases if case.outcome == results.SKIPPED])
     failed = {}
     for case in cases:
         if case.outcome == results.FAILED:

@@ -6,9 +6,11 @@
 import dataclasses
 import json
 import pathlib
+import re
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
+_PLACE = re.compile(r"\S+:\d+(: Skipped)?")
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 
@@ -64,6 +66,15 @@ def read_events(path):
     return runs
 
 
+def _reason(skipped):
+    if skipped is None:
+        return "disabled"
+    text = skipped.get("message") or skipped.text or ""
+    # GoogleTest begins with the place in the source.
+    lines = [line for line in text.splitlines() if not _PLACE.fullmatch(line)]
+    return " ".join(lines) or "no reason given"
+
+
 def _read_case(target, element):
     name = element.get("name", "")
     if element.get("classname"):
@@ -78,10 +89,7 @@ def _read_case(target, element):
         or element.get("result") in ("skipped", "suppressed")
         or element.get("status") == "notrun"
     ):
-        message = "disabled"
-        if skipped is not None:
-            message = skipped.get("message") or (skipped.text or "").strip() or "no reason given"
-        return Case(target, name, SKIPPED, message)
+        return Case(target, name, SKIPPED, _reason(skipped))
     return Case(target, name, PASSED)
 
 
