@@ -4,9 +4,12 @@
 // The family across fork(): the child inherits one thread, every lock and every
 // block.
 
+#include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,6 +169,61 @@ TEST(Fork, WhileOtherThreadsReadAndFlushStreams) {
               kExitedWell)
         << "fork number " << i;
   }
+}
+
+// Returns when the thread sleeps in the kernel, as it does for a lock. Uses no
+// stream: somebody holds their list.
+void AwaitSleep(const std::atomic<int>& tid) {
+  while (tid == 0) sched_yield();
+  char path[64];
+  snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid.load());
+  for (char state = 0; state != 'S'; sched_yield()) {
+    char text[256] = {};
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (read(file, text, sizeof(text) - 1) <= 0) abort();
+    close(file);
+    const char* name_end = strrchr(text, ')');
+    if (name_end != nullptr) state = name_end[2];
+  }
+}
+
+// One order of events of the test above, made certain: a thread that holds a
+// stream allocates while fork() waits for the list of streams, which a flush
+// holds that waits for the stream. Ends by SIGALRM where fork() took the heap's
+// locks first.
+TEST(Fork, WaitsForStreamsBeforeItTakesTheHeap) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(30);
+    FILE* stream = tmpfile();
+    fputs("text", stream);
+    flockfile(stream);
+    std::atomic<int> flusher_tid{0}, forker_tid{0};
+    std::thread flusher([&] {
+      flusher_tid = gettid();
+      fflush(nullptr);
+    });
+    AwaitSleep(flusher_tid);
+    std::thread forker([&] {
+      forker_tid = gettid();
+      const pid_t grandchild = fork();
+      if (grandchild == 0) _exit(0);
+      waitpid(grandchild, nullptr, 0);
+    });
+    AwaitSleep(forker_tid);
+    for (size_t size = 16; size < 100000; size *= 2) {
+      void* block = malloc(size);
+      Fill(block, size, 1);
+      free(block);
+    }
+    funlockfile(stream);
+    flusher.join();
+    forker.join();
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST(Fork, FromAThreadThatIsNotTheFirst) {
