@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "allocator/heap/fast_path.h"
 #include "allocator/heap/heap.h"
 #include "allocator/stats/malloc_info.h"
 #include "isolation/thread/current.h"
@@ -28,9 +29,7 @@ bool IsPowerOfTwo(size_t value) {
 }
 
 void* AllocateHere(size_t size, size_t alignment, Fill fill) {
-  ThreadRecord& record = EnterHeap();
-  void* block =
-      Allocate(record, AllocatingCompartment(record), size, alignment, fill);
+  void* block = Allocate(size, alignment, fill);
   if (__builtin_expect(block == nullptr, false)) errno = ENOMEM;
   return block;
 }
@@ -62,11 +61,12 @@ void free_aligned_sized(void* pointer, size_t alignment, size_t size);
 using bulkhead::AllocateAligned;
 using bulkhead::AllocateHere;
 using bulkhead::Fill;
+using bulkhead::heap_entries;
 using bulkhead::kAlignment;
 using bulkhead::kPageBytes;
 
 BULKHEAD_EXPORT void* malloc(size_t size) {
-  return AllocateHere(size, kAlignment, Fill::kNone);
+  return heap_entries.allocate(size);
 }
 
 BULKHEAD_EXPORT void* calloc(size_t count, size_t size) {
@@ -78,16 +78,14 @@ BULKHEAD_EXPORT void* calloc(size_t count, size_t size) {
   return AllocateHere(bytes, kAlignment, Fill::kZero);
 }
 
-BULKHEAD_EXPORT void free(void* pointer) {
-  bulkhead::Free(pointer, __builtin_return_address(0));
-}
+BULKHEAD_EXPORT void free(void* pointer) { heap_entries.free(pointer); }
 
 BULKHEAD_EXPORT void* realloc(void* pointer, size_t size) {
   if (pointer == nullptr) {
-    return AllocateHere(size, kAlignment, Fill::kNone);
+    return heap_entries.allocate(size);
   }
   if (size == 0) {
-    bulkhead::Free(pointer, __builtin_return_address(0));
+    heap_entries.free(pointer);
     return nullptr;
   }
   void* block = bulkhead::Resize(pointer, size, __builtin_return_address(0));
@@ -144,12 +142,13 @@ BULKHEAD_EXPORT size_t malloc_usable_size(void* pointer) {
   return bulkhead::UsableSize(pointer, __builtin_return_address(0));
 }
 
-BULKHEAD_EXPORT void free_sized(void* pointer, size_t) {
-  bulkhead::Free(pointer, __builtin_return_address(0));
+BULKHEAD_EXPORT void free_sized(void* pointer, size_t size) {
+  heap_entries.free_sized(pointer, size);
 }
 
-BULKHEAD_EXPORT void free_aligned_sized(void* pointer, size_t, size_t) {
-  bulkhead::Free(pointer, __builtin_return_address(0));
+BULKHEAD_EXPORT void free_aligned_sized(void* pointer, size_t alignment,
+                                        size_t size) {
+  bulkhead::FreeAligned(pointer, size, alignment, __builtin_return_address(0));
 }
 
 BULKHEAD_EXPORT int malloc_trim(size_t) {

@@ -21,6 +21,10 @@ namespace bulkhead {
 enum class Enforcement { kNone, kMprotect, kPku };
 extern Enforcement enforcement;
 
+// The keys of metadata and of frames; untagged without keys. Set once at start.
+extern HardwareKey metadata_key;
+extern HardwareKey frames_key;
+
 // Fresh zeroed pages for a heap, a multiple of the page size at a multiple of
 // `alignment`. 0: no memory. The pages carry the compartment's key; without
 // keys they are accessible only while the compartment is open.
