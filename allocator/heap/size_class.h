@@ -51,8 +51,9 @@ constexpr bool ClassesAlign(size_t alignment) { return alignment <= 4096; }
 // The class that serves `size` bytes at a multiple of `alignment`.
 // REQUIRES: ClassesAlign(alignment); size <= PTRDIFF_MAX.
 constexpr SizeClass ClassOf(size_t size, size_t alignment) {
-  return ClassOf(alignment <= 16 ? size
-                                 : ((size + alignment - 1) & ~(alignment - 1)));
+  if (alignment <= 16) return ClassOf(size);
+  const size_t least = size != 0 ? size : 1;
+  return ClassOf((least + alignment - 1) & ~(alignment - 1));
 }
 
 static_assert(SizeOf(SizeClass{kSmallClasses - 1}) == size_t{14} << 10);

@@ -5,6 +5,7 @@
 
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
+#include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
 
@@ -34,7 +35,7 @@ bool Protect(const CompartmentRow& row, PageRange pages) {
 // there are caches to use it.
 bool ProtectHeap(const CompartmentRow& row, PageRange pages) {
   const bool has_caches = IsRoot(row) || enforcement == Enforcement::kPku;
-  return Protect(row, pages) &&
+  return OpenPageMapOf(pages) && Protect(row, pages) &&
          (!has_caches || Protect(row, reservation.LiveMapOf(pages)));
 }
 
@@ -191,10 +192,11 @@ bool AdoptStacks(CompartmentRow& row, void (*forget)(CompartmentId id)) {
   return true;
 }
 
-uint64_t CommittedBytes(CompartmentRow& row) {
-  LockHolder hold(row.heap_lock);
+uint64_t CommittedBytes(const CompartmentRow& row) {
   uint64_t bytes = 0;
-  for (const HeapRun& run : row.runs) bytes += run.committed;
+  for (const HeapRun& run : row.runs) {
+    bytes += __atomic_load_n(&run.committed, __ATOMIC_RELAXED);
+  }
   return bytes;
 }
 

@@ -49,8 +49,9 @@ uintptr_t CommitStack(CompartmentRow& row);
 [[nodiscard]] bool AdoptStacks(CompartmentRow& row,
                                void (*forget)(CompartmentId id));
 
-// Bytes handed to the heap.
-uint64_t CommittedBytes(CompartmentRow& row);
+// Bytes handed to the heap, as of some moment. Takes no lock. Runs in: any
+// domain.
+uint64_t CommittedBytes(const CompartmentRow& row);
 
 // Held around fork().
 void LockCages();

@@ -49,6 +49,15 @@ constinit BULKHEAD_SEALED Region metadata ABSL_GUARDED_BY(lock);
 constinit BULKHEAD_SEALED uintptr_t next_stack ABSL_GUARDED_BY(lock) = 0;
 constinit BULKHEAD_SEALED uint16_t* page_map = nullptr;
 
+bool ProtectMap(PageRange pages, int protection) {
+  const long done =
+      metadata_key == kUntagged
+          ? sys::Mprotect(pages.begin, pages.bytes, protection)
+          : sys::PkeyMprotect(pages.begin, pages.bytes, protection,
+                              Number(metadata_key));
+  return done == 0;
+}
+
 }  // namespace
 
 bool PrepareMetadata() {
@@ -66,8 +75,17 @@ bool PrepareMetadata() {
   // Nobody writes to most of it; a huge page would be resident as a whole.
   // Where the kernel has none, it refuses.
   sys::Madvise(map.begin, map.bytes, MADV_NOHUGEPAGE);
-  return OpenForGood(map, metadata_key) &&
-         sys::Madvise(map.begin, map.bytes, MADV_DONTDUMP) == 0;
+  return ProtectMap(map, PROT_READ);
+}
+
+bool OpenPageMapOf(PageRange pages) {
+  const auto entry = [](uintptr_t address) {
+    return reinterpret_cast<uintptr_t>(
+        page_map + (address - reservation.begin()) / kPageBytes);
+  };
+  const uintptr_t begin = RoundDown(entry(pages.begin), kPageBytes);
+  const uintptr_t end = RoundUp(entry(pages.end()), kPageBytes);
+  return ProtectMap({begin, end - begin}, PROT_READ | PROT_WRITE);
 }
 
 PageRange RecordRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS {

@@ -27,7 +27,11 @@ PageRange RecordRegion();
 
 // An entry for every page of the reservation: 0, or a block of a heap starts in
 // the page, or a slab lies in it (allocator/heap/page_map.h).
+// The map can be read as a whole, and written where OpenPageMapOf() was called.
 uint16_t* PageMap();
+
+// Makes the entries of `pages` writable. False: the kernel has no memory.
+bool OpenPageMapOf(PageRange pages);
 
 // Bytes at an address that is a multiple of `alignment` (a power of two), or
 // nullptr when the region or the kernel's memory is used up. Thread-safe.
