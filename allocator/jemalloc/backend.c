@@ -15,6 +15,7 @@
 #include "allocator/jemalloc/backend.h"
 
 #include "allocator/jemalloc/redirect.h"
+#include "isolation/base/sealed.h"
 
 #define FLAGS(arena) (MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE)
 

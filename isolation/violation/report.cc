@@ -9,6 +9,7 @@
 
 #include "absl/debugging/symbolize.h"
 #include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
@@ -30,7 +31,7 @@ constexpr KindText kKinds[] = {
 
 constexpr int kMostFramesShown = 32;
 
-constinit int reporting_tid = 0;
+BULKHEAD_SEALED constinit int reporting_tid = 0;
 
 // Lets one thread through. A fault within its own report ends the process.
 void BecomeReporter() {
