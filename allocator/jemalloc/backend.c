@@ -29,8 +29,8 @@ typedef struct arena_hooks_s {
   uint32_t owner;
 } arena_hooks_t;
 
-static bulkhead_commit commit_pages;
-static bulkhead_forget forget_pages;
+BULKHEAD_CONSTANT_AFTER_START static bulkhead_commit commit_pages;
+BULKHEAD_CONSTANT_AFTER_START static bulkhead_forget forget_pages;
 
 /* By arena: jemalloc reads the hooks as long as the arena lives, and arenas are
  * numbered densely and reused. */

@@ -1,58 +1,38 @@
-// Copyright 2026 The Bulkhead Authors
-// SPDX-License-Identifier: Apache-2.0
-
-// Static data on pages of its own, so that it can be put out of reach of the rest
-// of the process once Bulkhead has started. isolation/base/sealed.lds collects
-// it; tests/seal shows that nothing was forgotten.
-
+/* Copyright 2026 The Bulkhead Authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Where Bulkhead's own static data lies: on pages that hold nothing else, in
+ * the shared object as in a program that links Bulkhead statically, so that
+ * they can be protected as a whole. sealed.lds lays them out.
+ *
+ * A definition carries one of these; tests/seal finds those that do not.
+ */
 #ifndef BULKHEAD_ISOLATION_BASE_SEALED_H_
 #define BULKHEAD_ISOLATION_BASE_SEALED_H_
 
-#include "isolation/base/ids.h"
-
-// Of a variable that the monitor alone writes: it gets the key of metadata.
+/* Data that changes as long as the process lives. */
 #define BULKHEAD_SEALED __attribute__((section("bulkhead_sealed")))
 
-// Of a variable that nobody writes after start: it becomes read-only, and can be
-// read where the key of metadata is closed, as at the start of a signal handler.
+/* Data that only start-up writes; afterwards its pages can be made read-only.
+ */
 #define BULKHEAD_CONSTANT_AFTER_START \
   __attribute__((section("bulkhead_settled")))
 
-// Laid out by the linker.
-extern "C" {
-extern unsigned char bulkhead_sealed_begin[]
-    __attribute__((visibility("hidden")));
-extern unsigned char bulkhead_sealed_end[]
-    __attribute__((visibility("hidden")));
-extern unsigned char bulkhead_sealed_bss_begin[]
-    __attribute__((visibility("hidden")));
-extern unsigned char bulkhead_sealed_bss_end[]
-    __attribute__((visibility("hidden")));
-extern unsigned char bulkhead_settled_begin[]
-    __attribute__((visibility("hidden")));
-extern unsigned char bulkhead_settled_end[]
-    __attribute__((visibility("hidden")));
-}
+#ifdef __cplusplus
+
+#include "isolation/base/ids.h"
 
 namespace bulkhead {
 
-// The monitor's: what has a value at start, and what has none.
-inline PageRange SealedData() {
-  return {reinterpret_cast<uintptr_t>(bulkhead_sealed_begin),
-          static_cast<size_t>(bulkhead_sealed_end - bulkhead_sealed_begin)};
-}
+// All BULKHEAD_SEALED variables, and all static data of jemalloc. Empty in a
+// program that has none. Runs in: any domain; signal-safe.
+PageRange SealedData();
 
-inline PageRange SealedZeros() {
-  return {
-      reinterpret_cast<uintptr_t>(bulkhead_sealed_bss_begin),
-      static_cast<size_t>(bulkhead_sealed_bss_end - bulkhead_sealed_bss_begin)};
-}
-
-inline PageRange SettledData() {
-  return {reinterpret_cast<uintptr_t>(bulkhead_settled_begin),
-          static_cast<size_t>(bulkhead_settled_end - bulkhead_settled_begin)};
-}
+// All BULKHEAD_CONSTANT_AFTER_START variables. As above.
+PageRange SettledData();
 
 }  // namespace bulkhead
 
-#endif  // BULKHEAD_ISOLATION_BASE_SEALED_H_
+#endif /* __cplusplus */
+
+#endif /* BULKHEAD_ISOLATION_BASE_SEALED_H_ */

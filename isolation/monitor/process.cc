@@ -136,13 +136,11 @@ void SealProcess() {
       sys::Mprotect(settled.begin, settled.bytes, PROT_READ) == 0,
       "the kernel refused to make what is settled at start read-only");
   if (enforcement != Enforcement::kPku) return;
-  const PageRange all_sealed[] = {SealedData(), SealedZeros()};
-  for (const PageRange sealed : all_sealed) {
-    BULKHEAD_CHECK(sys::PkeyMprotect(sealed.begin, sealed.bytes,
-                                     PROT_READ | PROT_WRITE,
-                                     Number(metadata_key)) == 0,
-                   "the kernel refused to seal Bulkhead's own data");
-  }
+  const PageRange sealed = SealedData();
+  BULKHEAD_CHECK(sys::PkeyMprotect(sealed.begin, sealed.bytes,
+                                   PROT_READ | PROT_WRITE,
+                                   Number(metadata_key)) == 0,
+                 "the kernel refused to seal Bulkhead's own data");
   bulkhead_drop_rights();
   WatchFaults();
 }

@@ -14,7 +14,6 @@
 #include "bulkhead/bulkhead.h"
 #include "isolation/arch/gate.h"
 #include "isolation/base/raw_log.h"
-#include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
 #include "isolation/thread/call_monitor.h"
 #include "isolation/thread/remembered.h"

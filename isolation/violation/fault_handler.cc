@@ -100,8 +100,7 @@ bool IsMetadata(uintptr_t address) {
   const auto is_in = [address](PageRange pages) {
     return address - pages.begin < pages.bytes;
   };
-  return is_in(reservation.metadata()) || is_in(SealedData()) ||
-         is_in(SealedZeros());
+  return is_in(reservation.metadata()) || is_in(SealedData());
 }
 
 ViolationPlace PlaceOf(uintptr_t address, const ucontext_t& context) {

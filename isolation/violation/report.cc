@@ -9,7 +9,6 @@
 
 #include "absl/debugging/symbolize.h"
 #include "isolation/base/raw_log.h"
-#include "isolation/base/sealed.h"
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
@@ -31,7 +30,7 @@ constexpr KindText kKinds[] = {
 
 constexpr int kMostFramesShown = 32;
 
-BULKHEAD_SEALED constinit int reporting_tid = 0;
+constinit int reporting_tid = 0;
 
 // Lets one thread through. A fault within its own report ends the process.
 void BecomeReporter() {
