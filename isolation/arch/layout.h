@@ -42,6 +42,11 @@
 #define BH_SIGINFO_BYTES 128
 #define BH_CONTEXT_SIGMASK 296
 
+#define BH_SIGILL 4
+#define BH_SIGBUS 7
+#define BH_SIGFPE 8
+#define BH_SIGSEGV 11
+
 #define BH_SYS_RT_SIGRETURN 15
 #define BH_SYS_SCHED_YIELD 24
 

@@ -71,6 +71,8 @@ extern const bulkhead_monitor_call bulkhead_monitor_calls[BH_MONITOR_CALLS];
 bulkhead::ThreadRecord* bulkhead_find_or_make_record(uintptr_t fs_base);
 void bulkhead_deliver_pending(void);
 void bulkhead_handle_signal(int signal, void* info, void* context);
+[[noreturn]] void bulkhead_fault_in_monitor(int signal, const void* info,
+                                            const void* context);
 
 }  // extern "C"
 

@@ -9,7 +9,8 @@
  *     has no record yet, and goes on to bulkhead_handle_signal(). A signal that
  *     came while the thread was in the monitor is put down in the record
  *     instead, with all signals blocked until the monitor is left: the way out
- *     delivers it (bulkhead_deliver_pending).
+ *     delivers it (bulkhead_deliver_pending). A fault of the monitor's own goes
+ *     to bulkhead_fault_in_monitor(), which ends the process.
  *   bulkhead_signal_entry_plain(signal, siginfo, context)
  *     Without keys: bulkhead_handle_signal() does all of it.
  *   bulkhead_signal_return
@@ -110,7 +111,17 @@ bulkhead_signal_entry_pku:
 	and	eax, [rip + bulkhead_owned_pkru]
 	cmp	eax, ecx
 	jne	bulkhead_gate_violated
+	.irp	fault, BH_SIGSEGV, BH_SIGBUS, BH_SIGILL, BH_SIGFPE
+	cmp	edi, \fault
+	je	.Lfault
+	.endr
 	DEFER
+	/* On whatever stack it came on: the thread goes no further. */
+.Lfault:
+	mov	rdx, r8
+	and	rsp, -16
+	call	bulkhead_fault_in_monitor
+	ud2
 	.size	bulkhead_signal_entry_pku, . - bulkhead_signal_entry_pku
 
 	.globl	bulkhead_signal_entry_plain

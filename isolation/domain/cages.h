@@ -21,6 +21,15 @@ namespace bulkhead {
 enum class Enforcement { kNone, kMprotect, kPku };
 extern Enforcement enforcement;
 
+// Whether this build models protection keys, and enforces nothing.
+constexpr bool IsModelled() {
+#ifdef BULKHEAD_MODELLED
+  return true;
+#else
+  return false;
+#endif
+}
+
 // The keys of metadata and of frames; untagged without keys. Set once at start.
 extern HardwareKey metadata_key;
 extern HardwareKey frames_key;

@@ -97,7 +97,11 @@ void SayStart(const Options& options) {
   if (options.verbose == 0) return;
   RawLine line;
   line.Text("bulkhead: ").Text(ReadProcessStack().program).Text(": ");
-  if (enforcement == Enforcement::kPku) {
+  if (IsModelled()) {
+    line.Text(
+        "NOTHING IS ENFORCED: this build models the cost of protection keys, "
+        "for benchmarks");
+  } else if (enforcement == Enforcement::kPku) {
     line.Text("compartments are enforced by ").Decimal(keys.taken());
     line.Text(" protection keys");
   } else {

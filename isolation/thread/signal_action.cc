@@ -168,7 +168,9 @@ void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
 bool Defer(int signal, const siginfo_t& info, ucontext_t& context) {
   ThreadRecord* record = FindOwnRecord();
   if (record == nullptr || record->busy == 0) return false;
-  BULKHEAD_CHECK(!IsFault(signal, info), "a fault within the monitor");
+  if (IsFault(signal, info)) {
+    bulkhead_fault_in_monitor(signal, &info, &context);
+  }
   auto* mask = reinterpret_cast<unsigned char*>(&context) + BH_CONTEXT_SIGMASK;
   __builtin_memcpy(&record->pending_mask, mask, sizeof(record->pending_mask));
   __builtin_memset(mask, 0xff, sizeof(record->pending_mask));
@@ -207,6 +209,16 @@ void bulkhead_handle_signal(int signal, void* raw_info, void* raw_context) {
     return;
   }
   errno = saved_errno;
+}
+
+void bulkhead_fault_in_monitor(int, const void* raw_info,
+                               const void* raw_context) {
+  const auto& info = *static_cast<const siginfo_t*>(raw_info);
+  const auto& context = *static_cast<const ucontext_t*>(raw_context);
+  bulkhead::DieExpected(
+      "a fault in the monitor, at this instruction and address",
+      static_cast<uint64_t>(context.uc_mcontext.gregs[REG_RIP]),
+      reinterpret_cast<uintptr_t>(info.si_addr));
 }
 
 void bulkhead_deliver_pending(void) {
