@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "allocator/heap/fast_path.h"
 #include "allocator/heap/heap.h"
 #include "allocator/stats/malloc_info.h"
 #include "isolation/thread/current.h"
@@ -54,20 +53,14 @@ __attribute__((constructor(101))) void StartBeforeMain() { EnterHeap(); }
 
 // C23, and not in this libc's headers.
 extern "C" {
-void free_sized(void* pointer, size_t size);
 void free_aligned_sized(void* pointer, size_t alignment, size_t size);
 }
 
 using bulkhead::AllocateAligned;
 using bulkhead::AllocateHere;
 using bulkhead::Fill;
-using bulkhead::heap_entries;
 using bulkhead::kAlignment;
 using bulkhead::kPageBytes;
-
-BULKHEAD_EXPORT void* malloc(size_t size) {
-  return heap_entries.allocate(size);
-}
 
 BULKHEAD_EXPORT void* calloc(size_t count, size_t size) {
   size_t bytes;
@@ -78,14 +71,12 @@ BULKHEAD_EXPORT void* calloc(size_t count, size_t size) {
   return AllocateHere(bytes, kAlignment, Fill::kZero);
 }
 
-BULKHEAD_EXPORT void free(void* pointer) { heap_entries.free(pointer); }
-
 BULKHEAD_EXPORT void* realloc(void* pointer, size_t size) {
   if (pointer == nullptr) {
-    return heap_entries.allocate(size);
+    return malloc(size);
   }
   if (size == 0) {
-    heap_entries.free(pointer);
+    free(pointer);
     return nullptr;
   }
   void* block = bulkhead::Resize(pointer, size, __builtin_return_address(0));
@@ -142,10 +133,6 @@ BULKHEAD_EXPORT size_t malloc_usable_size(void* pointer) {
   return bulkhead::UsableSize(pointer, __builtin_return_address(0));
 }
 
-BULKHEAD_EXPORT void free_sized(void* pointer, size_t size) {
-  heap_entries.free_sized(pointer, size);
-}
-
 BULKHEAD_EXPORT void free_aligned_sized(void* pointer, size_t alignment,
                                         size_t size) {
   bulkhead::FreeAligned(pointer, size, alignment, __builtin_return_address(0));
@@ -183,11 +170,7 @@ BULKHEAD_EXPORT void malloc_stats(void) {
 
 // Names under which old programs and libc's own parts know the same functions.
 extern "C" {
-void cfree(void* pointer) BULKHEAD_ALIAS(free);
-void* __libc_malloc(size_t size) BULKHEAD_ALIAS(malloc);
 void* __libc_calloc(size_t count, size_t size) BULKHEAD_ALIAS(calloc);
-void __libc_free(void* pointer) BULKHEAD_ALIAS(free);
-void __libc_cfree(void* pointer) BULKHEAD_ALIAS(free);
 void* __libc_realloc(void* pointer, size_t size) BULKHEAD_ALIAS(realloc);
 void* __libc_memalign(size_t alignment, size_t size) BULKHEAD_ALIAS(memalign);
 void* __libc_valloc(size_t size) BULKHEAD_ALIAS(valloc);

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <new>
 
@@ -28,7 +29,7 @@ namespace {
 constexpr size_t kDefaultAlignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
 void* TryAllocate(size_t size, size_t alignment) {
-  if (alignment <= kDefaultAlignment) return heap_entries.allocate(size);
+  if (alignment <= kDefaultAlignment) return malloc(size);
   return Allocate(size, alignment, Fill::kNone);
 }
 
@@ -81,7 +82,6 @@ void* AllocateOrNull(size_t size, size_t alignment) noexcept {
 
 using bulkhead::AllocateOrNull;
 using bulkhead::AllocateOrThrow;
-using bulkhead::heap_entries;
 using bulkhead::kDefaultAlignment;
 using std::align_val_t;
 using std::nothrow_t;
@@ -90,12 +90,11 @@ using std::nothrow_t;
   bulkhead::FreeAligned(pointer, size, static_cast<size_t>(alignment), \
                         __builtin_return_address(0))
 
-BULKHEAD_EXPORT void* operator new(size_t size) {
+// The commonest ones are in fast_path.S.
+extern "C" void* bulkhead_new(size_t size) {
   return AllocateOrThrow(size, kDefaultAlignment);
 }
-BULKHEAD_EXPORT void* operator new[](size_t size) {
-  return AllocateOrThrow(size, kDefaultAlignment);
-}
+
 BULKHEAD_EXPORT void* operator new(size_t size, const nothrow_t&) noexcept {
   return AllocateOrNull(size, kDefaultAlignment);
 }
@@ -117,29 +116,17 @@ BULKHEAD_EXPORT void* operator new[](size_t size, align_val_t alignment,
   return AllocateOrNull(size, static_cast<size_t>(alignment));
 }
 
-BULKHEAD_EXPORT void operator delete(void* p) noexcept {
-  heap_entries.free(p);
-}
-BULKHEAD_EXPORT void operator delete[](void* p) noexcept {
-  heap_entries.free(p);
-}
-BULKHEAD_EXPORT void operator delete(void* p, size_t size) noexcept {
-  heap_entries.free_sized(p, size);
-}
-BULKHEAD_EXPORT void operator delete[](void* p, size_t size) noexcept {
-  heap_entries.free_sized(p, size);
-}
 BULKHEAD_EXPORT void operator delete(void* p, const nothrow_t&) noexcept {
-  heap_entries.free(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete[](void* p, const nothrow_t&) noexcept {
-  heap_entries.free(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete(void* p, align_val_t) noexcept {
-  heap_entries.free(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete[](void* p, align_val_t) noexcept {
-  heap_entries.free(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete(void* p, size_t size,
                                      align_val_t alignment) noexcept {
@@ -151,9 +138,9 @@ BULKHEAD_EXPORT void operator delete[](void* p, size_t size,
 }
 BULKHEAD_EXPORT void operator delete(void* p, align_val_t,
                                      const nothrow_t&) noexcept {
-  heap_entries.free(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete[](void* p, align_val_t,
                                        const nothrow_t&) noexcept {
-  heap_entries.free(p);
+  free(p);
 }

@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <array>
 
 #include "allocator/heap/bad_free.h"
 #include "allocator/heap/fast_path.h"
@@ -257,46 +260,62 @@ void FreeBlock(void* pointer, const void* return_address) {
           return_address);
 }
 
+constexpr auto MakeBinOffsets() {
+  std::array<uint16_t, BH_MOST_TABLED / 16 + 1> offsets = {};
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    offsets[i] = static_cast<uint16_t>(Index(ClassOf(i * 16)) << kTagBits);
+  }
+  return offsets;
+}
+
+void* AllocateStarting(size_t size) {
+  EnterHeap();
+  return malloc(size);
+}
+
+void FreeStarting(void* pointer) {
+  EnterHeap();
+  free(pointer);
+}
+
+void FreeSizedStarting(void* pointer, size_t size) {
+  EnterHeap();
+  bulkhead_heap_entries.free_sized(pointer, size);
+}
+
 }  // namespace
 
 constinit BULKHEAD_CONSTANT_AFTER_START bool heap_started = false;
 
 void StartHeap() {
   StartProcess();
-  heap_maps = {reservation.begin(), reservation.bytes() >> kGranuleShift,
-               PageMap(),
-               reinterpret_cast<unsigned char*>(reservation.live_map().begin)};
+  const bool has_keys = enforcement == Enforcement::kPku;
+  const uint64_t granules = reservation.bytes() >> kGranuleShift;
+  const uintptr_t live = reservation.live_map().begin;
+  bulkhead_heap_maps = {reservation.begin(),
+                        granules,
+                        PageMap(),
+                        reinterpret_cast<unsigned char*>(live),
+                        live - (reservation.begin() >> kGranuleShift),
+                        uint64_t{has_keys ? BH_MOST_TABLED + 1u : 0u},
+                        has_keys ? granules : 0};
   StartHeapMonitor();
   heap_hooks.allocate = AllocateFromAnywhere;
   heap_hooks.statistics = Statistics;
   RegisterFaultHandler();
-  heap_entries = enforcement == Enforcement::kPku ? kEntriesWithKeys
-                                                  : kEntriesWithoutKeys;
+  bulkhead_heap_entries =
+      has_keys
+          ? HeapEntries{bulkhead_allocate_long, bulkhead_free_long,
+                        bulkhead_free_sized_long}
+          : HeapEntries{bulkhead_malloc_without_keys, bulkhead_free_without_keys,
+                        bulkhead_free_sized_without_keys};
   heap_started = true;
   SealProcess();
-}
-
-void* AllocateLong(size_t size) {
-  void* block = AllocateFor(FindCaller(), size, 16, Fill::kNone);
-  if (__builtin_expect(block == nullptr, false)) errno = ENOMEM;
-  return block;
-}
-
-void FreeLong(void* pointer) {
-  if (pointer == nullptr) return;
-  const int saved_errno = errno;
-  FreeBlock(pointer, __builtin_return_address(0));
-  errno = saved_errno;
-}
-
-void FreeSizedLong(void* pointer, size_t size) {
-  FreeAligned(pointer, size, 16, __builtin_return_address(0));
 }
 
 void* Allocate(size_t size, size_t alignment, Fill fill) {
   return AllocateFor(FindCaller(), size, alignment, fill);
 }
-
 void FreeAligned(void* pointer, size_t size, size_t alignment,
                  const void* return_address) {
   if (pointer == nullptr) return;
@@ -370,3 +389,30 @@ HeapUse MeasureHeap(CompartmentId id) {
 }
 
 }  // namespace bulkhead
+
+constinit BULKHEAD_CONSTANT_AFTER_START bulkhead::HeapEntries
+    bulkhead_heap_entries = {bulkhead::AllocateStarting, bulkhead::FreeStarting,
+                             bulkhead::FreeSizedStarting};
+constexpr std::array<uint16_t, BH_MOST_TABLED / 16 + 1> bulkhead_bin_offsets =
+    bulkhead::MakeBinOffsets();
+
+extern "C" {
+
+void* bulkhead_allocate_long(size_t size) {
+  void* block = bulkhead::Allocate(size, 16, bulkhead::Fill::kNone);
+  if (__builtin_expect(block == nullptr, false)) errno = ENOMEM;
+  return block;
+}
+
+void bulkhead_free_long(void* pointer) {
+  if (pointer == nullptr) return;
+  const int saved_errno = errno;
+  bulkhead::FreeBlock(pointer, __builtin_return_address(0));
+  errno = saved_errno;
+}
+
+void bulkhead_free_sized_long(void* pointer, size_t size) {
+  bulkhead::FreeAligned(pointer, size, 16, __builtin_return_address(0));
+}
+
+}  // extern "C"

@@ -33,18 +33,11 @@ inline ThreadRecord& EnterHeap() {
   return *CurrentRecord();
 }
 
-// The long ways of malloc(), free() and free_sized(): whatever fast_path.h does
-// not do. nullptr: no memory, or a size above PTRDIFF_MAX; errno is then ENOMEM.
-// A bad pointer or size ends the process with a report, which names the
-// caller's return address.
-void* AllocateLong(size_t size);
-void FreeLong(void* pointer);
-void FreeSizedLong(void* pointer, size_t size);
-
 enum class Fill { kNone, kZero };
 
-// Allocates in the heap of the current compartment. nullptr as above, but errno
-// is not set. REQUIRES: alignment is a power of two.
+// Allocates in the heap of the current compartment. nullptr: no memory, or a
+// size above PTRDIFF_MAX; errno is not set.
+// REQUIRES: alignment is a power of two.
 void* Allocate(size_t size, size_t alignment, Fill fill);
 
 // The block was allocated with this size and alignment, or the report says so.

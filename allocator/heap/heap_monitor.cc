@@ -335,10 +335,7 @@ void StartHeapMonitor() {
                       Resize,    Inspect, Purge, Measure};
   initialise_backend_state = InitialiseState;
   InitialiseState(RecordAtGs()->backend_state);
-  no_cache = static_cast<ThreadCache*>(AllocateMetadata(kCacheBytes, kPageBytes));
-  BULKHEAD_CHECK(no_cache != nullptr &&
-                     bulkhead_backend_start(Commit, UnmapPages) &&
-                     CreateHeap(kRoot),
+  BULKHEAD_CHECK(bulkhead_backend_start(Commit, UnmapPages) && CreateHeap(kRoot),
                  "no memory to start the heap");
   SetCurrent(*RecordAtGs(), kRoot);
 }

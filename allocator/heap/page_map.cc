@@ -6,9 +6,9 @@
 #include "allocator/jemalloc/backend.h"
 #include "isolation/base/sealed.h"
 
-namespace bulkhead {
+constinit BULKHEAD_CONSTANT_AFTER_START bulkhead::HeapMaps bulkhead_heap_maps;
 
-constinit BULKHEAD_CONSTANT_AFTER_START HeapMaps heap_maps;
+namespace bulkhead {
 
 void MapBlock(uintptr_t block, uint16_t entry) {
   if (PageEntryOf(block) == entry) return;

@@ -15,15 +15,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/heap/fast_path_layout.h"
 #include "allocator/heap/size_class.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
 
-inline constexpr unsigned kTagBits = 9;
-inline constexpr uint32_t kTagMask = (1u << kTagBits) - 1;
-static_assert(kNoTag == kTagMask);
+inline constexpr unsigned kTagBits = BH_TAG_BITS;
+inline constexpr uint32_t kTagMask = BH_TAG_MASK;
+static_assert(kTagMask == (1u << kTagBits) - 1 && kNoTag == kTagMask);
+static_assert(kGranuleShift == BH_GRANULE_SHIFT);
+static_assert(kPageBytes == size_t{1} << BH_PAGE_SHIFT);
 static_assert(HeapTag(CompartmentId{BH_MAX_COMPARTMENTS - 1}) < kNoTag);
 static_assert(kLastClass << kTagBits <= UINT16_MAX - kTagMask);
 
@@ -33,8 +36,27 @@ struct HeapMaps {
   uint64_t granules = 0;   // of 16 bytes, in it
   uint16_t* pages = nullptr;
   unsigned char* live = nullptr;
+  // For malloc()'s and free()'s short way. The live byte of an address is at
+  // (address >> kGranuleShift) + live_bias. What is not below `tabled` bytes,
+  // or `short_granules`, takes the long way: 0 until the start, and without
+  // keys.
+  uintptr_t live_bias = 0;
+  uint64_t tabled = 0;
+  uint64_t short_granules = 0;
 };
-extern HeapMaps heap_maps;
+static_assert(offsetof(HeapMaps, begin) == BH_MAPS_BEGIN);
+static_assert(offsetof(HeapMaps, granules) == BH_MAPS_GRANULES);
+static_assert(offsetof(HeapMaps, pages) == BH_MAPS_PAGES);
+static_assert(offsetof(HeapMaps, live) == BH_MAPS_LIVE);
+static_assert(offsetof(HeapMaps, live_bias) == BH_MAPS_LIVE_BIAS);
+static_assert(offsetof(HeapMaps, tabled) == BH_MAPS_TABLED);
+static_assert(offsetof(HeapMaps, short_granules) == BH_MAPS_SHORT_GRANULES);
+
+}  // namespace bulkhead
+
+extern "C" bulkhead::HeapMaps bulkhead_heap_maps;
+
+namespace bulkhead {
 
 constexpr uint16_t PageEntry(SizeClass size_class, CompartmentId owner) {
   return static_cast<uint16_t>(Index(size_class) << kTagBits | HeapTag(owner));
@@ -42,10 +64,12 @@ constexpr uint16_t PageEntry(SizeClass size_class, CompartmentId owner) {
 
 // REQUIRES: the address lies in the reservation.
 inline uint16_t& PageEntryOf(uintptr_t address) {
-  return heap_maps.pages[(address - heap_maps.begin) / kPageBytes];
+  return bulkhead_heap_maps
+      .pages[(address - bulkhead_heap_maps.begin) / kPageBytes];
 }
 inline unsigned char& LiveByteOf(uintptr_t address) {
-  return heap_maps.live[(address - heap_maps.begin) >> kGranuleShift];
+  return bulkhead_heap_maps
+      .live[(address - bulkhead_heap_maps.begin) >> kGranuleShift];
 }
 
 // Gives the block's page its entry, or all pages of its slab.

@@ -28,6 +28,9 @@ struct CacheBin {
   uint32_t room = 0;
   uintptr_t slots[kBinSlots] = {};
 };
+static_assert(offsetof(CacheBin, count) == BH_BIN_COUNT);
+static_assert(offsetof(CacheBin, room) == BH_BIN_ROOM);
+static_assert(offsetof(CacheBin, slots) == BH_BIN_SLOTS);
 static_assert(sizeof(CacheBin) == size_t{1} << kTagBits,
               "a page map entry without its tag is the offset of a bin");
 

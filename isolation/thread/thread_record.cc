@@ -85,7 +85,6 @@ void Adopt(ThreadRecord* record) {
 
 constinit BULKHEAD_CONSTANT_AFTER_START StateInitialiser
     initialise_backend_state = nullptr;
-constinit BULKHEAD_CONSTANT_AFTER_START ThreadCache* no_cache = nullptr;
 
 ThreadRecord* AttachFirstThread() {
   bulkhead_attach_stack = AllocateMonitorStack();
@@ -134,7 +133,8 @@ void SetCurrent(ThreadRecord& record, CompartmentId id) {
   // libc makes in a compartment what every domain will use.
   const bool serves_root = id != kRoot && record.serving_libc != 0;
   ThreadCache* cache = serves_root ? nullptr : record.caches[Index(id)];
-  record.cache = cache != nullptr ? cache : no_cache;
+  record.cache = cache;
+  record.short_fs_base = cache != nullptr ? record.fs_base : 0;
   // What must be wiped as it is freed takes the long way.
   const bool short_way = cache != nullptr && !RowOf(id).traits.wipe;
   record.heap_tag = short_way ? HeapTag(id) : kNoTag;

@@ -55,7 +55,7 @@ struct alignas(64) ThreadRecord {
   void* backend_state = nullptr;
   Pkru pkru{0};                   // owned bits in this domain
   CompartmentId current = kRoot;  // whose domain that is
-  // For malloc's and free's shortest way, which ask for no more than this: the
+  // For malloc()'s and free()'s short way (allocator/heap/fast_path.S): the
   // current compartment's cache; the whole of PKRU as it was last seen in this
   // domain; and the current compartment's tag in the page map, or kNoTag.
   ThreadCache* cache = nullptr;
@@ -79,6 +79,8 @@ struct alignas(64) ThreadRecord {
   uint64_t pending_mask = 0;
   uint64_t pending_info[BH_SIGINFO_BYTES / 8] = {};
   uint32_t modelled_pkru = 0;  // the register, where the build models it
+  // The FS base, if malloc() and free() may take their short way; else 0.
+  uintptr_t short_fs_base = 0;
 
   int tid = 0;
   bool exiting = false;  // its thread said goodbye, and may still run a little
@@ -123,9 +125,7 @@ static_assert(offsetof(ThreadRecord, pending_signal) ==
 static_assert(offsetof(ThreadRecord, pending_mask) == BH_RECORD_PENDING_MASK);
 static_assert(offsetof(ThreadRecord, pending_info) == BH_RECORD_PENDING_INFO);
 static_assert(offsetof(ThreadRecord, modelled_pkru) == BH_RECORD_MODELLED_PKRU);
-
-// An empty cache, for records without one. Set once at start.
-extern ThreadCache* no_cache;
+static_assert(offsetof(ThreadRecord, short_fs_base) == BH_RECORD_SHORT_FS);
 
 // The tag of a compartment's pages in the page map: never 0, never kNoTag.
 constexpr uint32_t HeapTag(CompartmentId id) { return Index(id) + 1; }
