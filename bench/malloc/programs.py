@@ -11,7 +11,7 @@ from place import Sample, fields
 _STARTS = 1000
 _SQL_ROWS = 300000
 _PYTHON_ROUNDS = 40
-_COMPILED_PARTS = 12
+_COMPILED_PARTS = 5
 
 
 def check_served(column, found):

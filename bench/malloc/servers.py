@@ -66,7 +66,7 @@ def redis(place, column):
     if not program.is_symlink():
         program.symlink_to(_REDIS_PROGRAM)
     (place.directory / _SOCKET).unlink(missing_ok=True)
-    # No output, so that no pipe fills.
+    # Few words, so that no pipe fills: nobody reads before the end.
     server = place.start(
         [program, "--port", "0", "--unixsocket", _SOCKET, "--save", "", "--appendonly", "no",
          "--daemonize", "no", "--loglevel", "warning"], column)
