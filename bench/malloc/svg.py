@@ -12,7 +12,16 @@ import dataclasses
 import math
 from xml.sax.saxutils import escape
 
-_COLOURS = ("#8b949e", "#bf8700", "#1f9d55", "#a371f7", "#e07b39", "#e5484d", "#3b82f6")
+# The same in every plot, whichever columns it has; of middling lightness.
+_COLOURS = {
+    "glibc": "#8b949e",
+    "jemalloc": "#bf8700",
+    "mimalloc": "#1f9d55",
+    "tcmalloc": "#a371f7",
+    "scudo": "#3b82f6",
+    "bulkhead": "#e5484d",
+}
+_OTHER_COLOUR = "#e07b39"
 _EMPHASISED = "bulkhead"
 
 _MARGIN = 16
@@ -65,6 +74,10 @@ class _Axis:
         return self._left + share * (self._right - self._left), held != power
 
 
+def _colour(name):
+    return _COLOURS.get(name, _OTHER_COLOUR)
+
+
 def _line(name, x1, y1, x2, y2, more=""):
     return f'<line class="{name}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"{more}/>'
 
@@ -81,7 +94,8 @@ def _diamond(x, y, size, colour):
 
 def _arrow(x, y, colour, to_right):
     tip = 6 if to_right else -6
-    return f'<path d="M{x - tip:.1f} {y - 4:.1f}L{x:.1f} {y:.1f}L{x - tip:.1f} {y + 4:.1f}Z" fill="{colour}"/>'
+    return (f'<path d="M{x - tip:.1f} {y - 4:.1f}L{x:.1f} {y:.1f}L{x - tip:.1f} {y + 4:.1f}Z"'
+            f' fill="{colour}"/>')
 
 
 def _marker(name, x, y, colour):
@@ -117,13 +131,13 @@ def _panel(panel, rows, columns, left, row_height, bottom):
             ratio = panel.ratios[row].get(name)
             if ratio:
                 y = _TOP + index * row_height + _ROW_GAP / 2 + (lane + 0.5) * _LANE
-                yield from _point(axis, name, ratio, y, _COLOURS[lane % len(_COLOURS)])
+                yield from _point(axis, name, ratio, y, _colour(name))
 
 
 def _legend(columns):
     x = _LABELS + _MARGIN
-    for lane, name in enumerate(columns):
-        yield _marker(name, x, 22, _COLOURS[lane % len(_COLOURS)])
+    for name in columns:
+        yield _marker(name, x, 22, _colour(name))
         yield _text(x + 9, 26, name)
         x += 26 + 8 * len(name)
 

@@ -34,7 +34,7 @@ uint64_t Reallocs(uint64_t amount) {
   for (uint64_t i = 0; i < amount; ++i) {
     Buffers buffers = {};
     buffers.Resize(kLeast);
-    for (char* object : buffers.objects) *object = static_cast<char>(i);
+    for (char* object : buffers.objects) *object = static_cast<char>(i + 1);
     while (buffers.bytes < kMost) buffers.Resize(buffers.bytes * 3 / 2);
     while (buffers.bytes > 2 * kLeast) buffers.Resize(buffers.bytes / 2);
     for (char* object : buffers.objects) {
