@@ -15,6 +15,7 @@ import headings
 import instructions
 import machine
 import options as command_line
+import programs
 import publication
 import rounds
 import rows
@@ -65,6 +66,15 @@ def _count_instructions(place, columns, results, progress):
             place.close()
 
 
+def _prove_columns(place, columns):
+    """A library that fails to take malloc over would be measured as glibc."""
+    for column in columns:
+        try:
+            programs.prove_serves(place, column)
+        except MeasurementError as failure:
+            raise BenchError(f"{column.name} cannot be measured: {failure}") from failure
+
+
 def measure(place, columns, options, progress):
     results = rounds.Results(options.runs)
     for row in rows.TIMED:
@@ -98,6 +108,7 @@ def _run(options, arguments, directory):
 
     place = Place(directory, options.scale, built["workloads"], built["measure"], _INPUTS)
     try:
+        _prove_columns(place, columns)
         results = measure(place, columns, options, Progress(sys.stderr))
     finally:
         place.close()

@@ -9,15 +9,21 @@ from errors import MeasurementError
 from place import Sample, fields
 
 _STARTS = 1000
-_SQL_ROWS = 300000
+_SQL_ROWS = 150000
 _PYTHON_ROUNDS = 40
-_COMPILED_PARTS = 5
+_COMPILED_PARTS = 3
 
 
 def check_served(column, found):
     """Raises MeasurementError unless malloc came from the column's file."""
     if pathlib.Path(found).resolve() != column.library.resolve():
         raise MeasurementError(f"malloc came from {found}, not from {column.library}")
+
+
+def prove_serves(place, column):
+    """Raises MeasurementError unless the column's library serves a program."""
+    output, _ = place.run([place.workloads, "pairs", "--amount=1"], column)
+    check_served(column, fields(output)["malloc"])
 
 
 def own(name):

@@ -15,7 +15,7 @@ from place import Sample
 # goes by the name under which it is called.
 _REDIS_PROGRAM = pathlib.Path("/usr/bin/redis-check-rdb")
 _SOCKET = "redis.sock"
-_REQUESTS = 120000
+_REQUESTS = 60000
 _TESTS = "set,get,incr,lpush,lpop,sadd,hset,zadd,lrange_100,mset"
 _START_SECONDS = 30
 

@@ -76,6 +76,10 @@ def _mib(kib):
     return f"{kib / _KIB_PER_MIB:.1f} MiB"
 
 
+def _runs(count):
+    return "1 run" if count == 1 else f"{count} runs"
+
+
 def _idle_table(results, columns):
     values = {column: [sample.peak_rss_kib for sample in results.idle[column]]
               for column in columns}
@@ -116,7 +120,7 @@ def tables(results, columns):
     found = []
     if results.timed:
         found.append(_ratio_table(
-            f"Time, as a ratio to {BASELINE}: median of {results.runs} runs"
+            f"Time, as a ratio to {BASELINE}: median of {_runs(results.runs)}"
             " (spread: (max - min) / median); less is better",
             results, names, _SECONDS, lambda seconds: f"{seconds:.3f} s"))
         found.append(_ratio_table(

@@ -40,12 +40,12 @@ struct Workload {
 };
 
 constexpr Workload kWorkloads[] = {
-    {"pairs", Pairs, 20e6, "pairs"},
-    {"pairs_without_malloc", PairsWithoutMalloc, 20e6, "pairs"},
-    {"bursts", Bursts, 20e3, "bursts of 1,000"},
-    {"producer_consumer", ProducerConsumer, 10e6, "objects"},
+    {"pairs", Pairs, 40e6, "pairs"},
+    {"pairs_without_malloc", PairsWithoutMalloc, 40e6, "pairs"},
+    {"bursts", Bursts, 40e3, "bursts of 1,000"},
+    {"producer_consumer", ProducerConsumer, 20e6, "objects"},
     {"reallocs", Reallocs, 2e3, "cycles of 16 buffers"},
-    {"mixed_threads", MixedThreads, 40e3, "objects in each of two threads"},
+    {"mixed_threads", MixedThreads, 200e3, "objects in each of two threads"},
     {"idle", Idle, 1, "processes"},
 };
 
