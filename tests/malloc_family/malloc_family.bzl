@@ -23,16 +23,17 @@ _LINKED_LINKOPTS = [
 
 _LIBRARY = "//:libbulkhead.so"
 
-def malloc_family_test(name, srcs, bulkhead_srcs = []):
+def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = []):
     """Makes NAME_linked, NAME_preloaded, and the control NAME_glibc.
 
     Args:
       name: prefix of the three tests.
       srcs: GoogleTest files that hold on glibc too.
       bulkhead_srcs: those that only Bulkhead can satisfy.
+      deps: of both, beyond :allocator_under_test and GoogleTest.
     """
-    deps = [
-        ":allocator_under_test",
+    deps = deps + [
+        "//tests/malloc_family:allocator_under_test",
         "@com_google_googletest//:gtest",
     ]
     native.cc_library(
@@ -62,7 +63,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         linkstatic = 1,
         malloc = "//:malloc",
         deps = [
-            ":main",
+            "//tests/malloc_family:main",
             name + "_bulkhead_cases",
             name + "_cases",
         ],
@@ -78,7 +79,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         data = [_LIBRARY],
         linkstatic = 1,
         deps = [
-            ":main",
+            "//tests/malloc_family:main",
             name + "_bulkhead_cases",
             name + "_cases",
         ],
@@ -90,7 +91,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         linkstatic = 1,
         tags = ["no-vm"],
         deps = [
-            ":main",
+            "//tests/malloc_family:main",
             name + "_cases",
         ],
     )
