@@ -110,9 +110,13 @@ def malloc_child_test(name, srcs, child, child_srcs):
         testonly = 1,
         srcs = child_srcs,
         copts = MALLOC_TEST_COPTS,
-        linkopts = ["-lpthread"],
+        linkopts = [
+            "-ldl",
+            "-lpthread",
+        ],
         alwayslink = 1,
         linkstatic = 1,
+        deps = ["//isolation/include/bulkhead:c_header"],
     )
     native.cc_binary(
         name = child,
