@@ -87,10 +87,10 @@ TEST(OldAction, MayBeReadIntoTheNewOne) {
   struct sigaction both = {};
   both.sa_sigaction = Informed;
   both.sa_flags = SA_SIGINFO;
-  ASSERT_EQ(sigaction(SIGUSR1, &both, &both), 0);
+  ASSERT_EQ(sigaction(SIGUSR1, &both, Hide(&both)), 0);
   EXPECT_EQ(both.sa_handler, Plain);
   EXPECT_EQ(both.sa_flags & ~kRestorer, SA_RESTART);
-  ASSERT_EQ(sigaction(SIGUSR1, &both, &both), 0);
+  ASSERT_EQ(sigaction(SIGUSR1, &both, Hide(&both)), 0);
   EXPECT_EQ(both.sa_sigaction, Informed);
 }
 

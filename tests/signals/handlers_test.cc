@@ -176,8 +176,8 @@ TEST(Handler, IsReplacedByTheHandlerItself) {
 TEST(Handler, AnswersAFaultByMendingThePage) {
   static char* page;
   static const void* address_seen;
-  page = static_cast<char*>(mmap(nullptr, kPageSize, PROT_NONE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  page = static_cast<char*>(
+      mmap(nullptr, kPageSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   ASSERT_NE(page, MAP_FAILED);
   const Action action(SIGSEGV, [](int, siginfo_t* info, void*) {
     address_seen = info->si_addr;
@@ -265,7 +265,7 @@ void InterruptARead(int flags, ssize_t expected_result, int expected_error) {
   ASSERT_EQ(write(ends[1], "x", 1), 1);
   reader.join();
   EXPECT_EQ(result, expected_result);
-  if (expected_error != 0) EXPECT_EQ(error, expected_error);
+  EXPECT_EQ(result < 0 ? error : 0, expected_error);
   close(ends[0]);
   close(ends[1]);
 }

@@ -41,7 +41,7 @@ int Jumps() { return Scaled(10000); }
 TEST(JumpOutOfAHandler, AfterRaise) {
   const Watchdog watchdog;
   const Action action(SIGUSR1, AllocateAndJumpOut);
-  size_t before = 0;
+  volatile size_t before = 0;
   volatile int left = Jumps();
   while (left > 0) {
     if (left == Jumps() * 9 / 10) before = ResidentBytes();
@@ -159,7 +159,7 @@ TEST(JumpOutOfAHandler, FromALoopThatAllocatesBetweenMaskedSections) {
   const sigset_t signals = SetOf({SIGUSR1});
   static void* volatile kept;
   kept = nullptr;
-  size_t before = 0;
+  volatile size_t before = 0;
   volatile int left = Jumps();
   while (left > 0) {
     if (left == Jumps() * 9 / 10) before = ResidentBytes();

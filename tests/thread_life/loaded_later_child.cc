@@ -2,15 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A program that is not on Bulkhead and loads it while it runs. Usage: PROGRAM
-// LIBRARY. A thread that is older than the library then calls it.
+// LIBRARY first|younger|older. The thread named then calls the library: the
+// first, which loaded it; one made after; or one made before.
 
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <atomic>
 #include <future>
+#include <string>
 #include <thread>
 
 #include "bulkhead/bulkhead.h"
@@ -70,36 +71,30 @@ void UseACompartment(void* library, const char* who) {
   Check(destroy(made) == BH_OK, who);
 }
 
+void UseAll(void* library, const char* who) {
+  Allocate(library, who);
+  UseACompartment(library, who);
+  Allocate(library, who);
+}
+
 int Main(int argc, char** argv) {
-  if (argc != 2) {
-    fprintf(stderr, "usage: %s LIBRARY\n", argv[0]);
+  if (argc != 3) {
+    fprintf(stderr, "usage: %s LIBRARY first|younger|older\n", argv[0]);
     return kExitUsage;
   }
+  const std::string who = argv[2];
   std::promise<void*> loaded;
-  std::promise<void> used;
-  std::promise<void> may_end;
   std::thread older([&] {
     void* const library = loaded.get_future().get();
-    Allocate(library, "older");
-    UseACompartment(library, "older");
-    Allocate(library, "older");
-    used.set_value();
-    may_end.get_future().get();
-    Allocate(library, "older");
+    if (who == "older") UseAll(library, "older");
   });
   void* const library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
-  Check(library != nullptr, dlerror());
-  Allocate(library, "first");
+  Check(library != nullptr, "dlopen");
+  UseAll(library, "first");
+  if (who == "younger") std::thread(UseAll, library, "younger").join();
   loaded.set_value(library);
-  used.get_future().get();
-  UseACompartment(library, "first");
-  std::thread younger([library] {
-    Allocate(library, "younger");
-    UseACompartment(library, "younger");
-  });
-  younger.join();
-  may_end.set_value();
   older.join();
+  UseAll(library, "first");
   printf("done\n");
   return EXIT_SUCCESS;
 }
