@@ -96,7 +96,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = []):
         ],
     )
 
-def malloc_child_test(name, srcs, child, child_srcs):
+def malloc_child_test(name, srcs, child, child_srcs, data = []):
     """Makes a test whose subject is a child program on every allocator.
 
     Args:
@@ -104,6 +104,7 @@ def malloc_child_test(name, srcs, child, child_srcs):
       srcs: the test's GoogleTest files.
       child: name of the child program.
       child_srcs: its sources.
+      data: what the child needs beyond Bulkhead's library.
     """
     native.cc_library(
         name = child + "_lib",
@@ -140,7 +141,7 @@ def malloc_child_test(name, srcs, child, child_srcs):
             "--library=$(rootpath %s)" % _LIBRARY,
         ],
         copts = BULKHEAD_COPTS,
-        data = [
+        data = data + [
             ":" + child,
             ":%s_linked" % child,
             _LIBRARY,
