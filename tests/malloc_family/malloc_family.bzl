@@ -96,7 +96,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = []):
         ],
     )
 
-def malloc_child_test(name, srcs, child, child_srcs, data = []):
+def malloc_child_test(name, srcs, child, child_srcs, data = [], tags = []):
     """Makes a test whose subject is a child program on every allocator.
 
     Args:
@@ -105,6 +105,7 @@ def malloc_child_test(name, srcs, child, child_srcs, data = []):
       child: name of the child program.
       child_srcs: its sources.
       data: what the child needs beyond Bulkhead's library.
+      tags: of the test.
     """
     native.cc_library(
         name = child + "_lib",
@@ -147,6 +148,7 @@ def malloc_child_test(name, srcs, child, child_srcs, data = []):
             _LIBRARY,
         ],
         linkstatic = 1,
+        tags = tags,
         deps = [
             "//tests/malloc_family:child_main",
             "//tests/malloc_family:child_process",

@@ -172,8 +172,10 @@ TEST(ThreadChurn, WavesOfManyAtOnce) {
   };
   for (int i = 0; i < 3; ++i) wave();
   const size_t before = ResidentBytes();
-  for (int i = 0; i < 10; ++i) wave();
-  EXPECT_LT(ResidentBytes(), before + 8 * kMiB);
+  for (int i = 0; i < 30; ++i) wave();
+  // The stacks that libc keeps may have been used a little deeper; a page for
+  // each thread would be twice as much.
+  EXPECT_LT(ResidentBytes(), before + 16 * kMiB);
 }
 
 }  // namespace

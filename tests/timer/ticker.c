@@ -144,6 +144,8 @@ __attribute__((constructor)) static void Start(void) {
   struct sigaction action = {0};
   action.sa_sigaction = Tick;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  /* No handler of the program's may jump out of an allocation of this one. */
+  sigfillset(&action.sa_mask);
   if (sigaction(TICK_SIGNAL, &action, NULL) != 0) Die("sigaction");
   if (pthread_atfork(NULL, NULL, StartInForkedChild) != 0) Die("atfork");
   StartTimer();
