@@ -27,6 +27,15 @@ inline uintptr_t ThreadControlBlock() {
 // AT_HWCAP2 bit 1).
 inline bool HasFsGsBase() { return (getauxval(AT_HWCAP2) & 2) != 0; }
 
+// Whether Bulkhead's own code may.
+inline bool UsesFsGsBase() {
+#ifdef BULKHEAD_MODELLED
+  return false;
+#else
+  return HasFsGsBase();
+#endif
+}
+
 // Whether the kernel has switched protection keys on (CPUID 7.0 ECX bit 4).
 inline bool HasProtectionKeys() {
 #ifdef BULKHEAD_MODELLED

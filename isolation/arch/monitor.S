@@ -267,7 +267,7 @@ bulkhead_attach_pku:
 	and	eax, [rip + bulkhead_owned_pkru]
 	cmp	eax, [rip + bulkhead_monitor_pkru]
 	jne	bulkhead_gate_violated
-	rdfsbase rdi
+	READ_FS_BASE rdi
 	ATTACH
 	mov	ecx, [rip + bulkhead_root_pkru]
 	SET_OWNED

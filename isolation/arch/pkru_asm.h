@@ -39,6 +39,16 @@
 #endif
 .endm
 
+/* \to := the FS base. */
+.macro READ_FS_BASE to
+#ifdef BULKHEAD_MODELLED
+	/* For valgrind, which counts instructions and does not know the other. */
+	mov	\to, fs:0
+#else
+	rdfsbase \to
+#endif
+.endm
+
 /* rbx := this thread's record, or jumps to `bad`: it lies where records lie,
  * names itself and this FS base. Clobbers rcx. */
 .macro FIND_RECORD bad
@@ -49,7 +59,7 @@
 	jae	\bad
 	cmp	[rbx + BH_RECORD_SELF], rbx
 	jne	\bad
-	rdfsbase rcx
+	READ_FS_BASE rcx
 	cmp	rcx, [rbx + BH_RECORD_FS_BASE]
 	jne	\bad
 .endm

@@ -39,7 +39,9 @@ const char* AbsenceText(KeyAbsence absence) {
 
 KeyAbsence KeyPool::TakeAll(uint64_t left) {
   if (!HasProtectionKeys()) return KeyAbsence::kNoCpu;
+#ifndef BULKHEAD_MODELLED
   if (!HasFsGsBase()) return KeyAbsence::kNoFsGsBase;
+#endif
   int keys[kMostKeys];
   int count = 0;
   long key = 0;

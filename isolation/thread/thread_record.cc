@@ -116,7 +116,7 @@ ThreadRecord* AttachThread() {
 
 ThreadRecord* FindOwnRecord() {
   uintptr_t base = 0;
-  if (HasFsGsBase()) {
+  if (UsesFsGsBase()) {
     __asm__ volatile("rdgsbase %0" : "=r"(base));
   } else if (sys::GetGsBase(&base) != 0) {
     return nullptr;
