@@ -19,11 +19,15 @@ namespace sys {
   // As the kernel has it: handler, flags, restorer, mask.
   const uint64_t by_default[4] = {};
   const uint64_t only_abort = uint64_t{1} << (SIGABRT - 1);
-  Call(SYS_rt_sigprocmask, SIG_UNBLOCK, Word(&only_abort), 0,
-       sizeof(only_abort));
-  TgKill(GetPid(), GetTid(), SIGABRT);
+  const auto raise = [&] {
+    Call(SYS_rt_sigprocmask, SIG_UNBLOCK, Word(&only_abort), 0,
+         sizeof(only_abort));
+    TgKill(GetPid(), GetTid(), SIGABRT);
+  };
+  raise();
   Call(SYS_rt_sigaction, SIGABRT, Word(by_default), 0, sizeof(only_abort));
-  TgKill(GetPid(), GetTid(), SIGABRT);
+  // Within the monitor the handler was put off, with all signals blocked.
+  raise();
   for (;;) Call(SYS_exit_group, 127);
 }
 
