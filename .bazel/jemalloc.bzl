@@ -8,6 +8,7 @@ load(":source.bzl", "SOURCE_ATTRS", "fetch_source")
 # Each flag keeps jemalloc from reaching outside the process, or from being
 # reachable by it. See allocator/jemalloc/README.md.
 _CONFIGURE_FLAGS = [
+    "--disable-cache-oblivious",
     "--disable-cxx",
     "--disable-doc",
     "--disable-initial-exec-tls",

@@ -28,9 +28,7 @@ bool IsPowerOfTwo(size_t value) {
 }
 
 void* AllocateHere(size_t size, size_t alignment, Fill fill) {
-  ThreadRecord& record = EnterHeap();
-  void* block =
-      Allocate(record, AllocatingCompartment(record), size, alignment, fill);
+  void* block = Allocate(size, alignment, fill);
   if (__builtin_expect(block == nullptr, false)) errno = ENOMEM;
   return block;
 }
@@ -55,7 +53,6 @@ __attribute__((constructor(101))) void StartBeforeMain() { EnterHeap(); }
 
 // C23, and not in this libc's headers.
 extern "C" {
-void free_sized(void* pointer, size_t size);
 void free_aligned_sized(void* pointer, size_t alignment, size_t size);
 }
 
@@ -64,10 +61,6 @@ using bulkhead::AllocateHere;
 using bulkhead::Fill;
 using bulkhead::kAlignment;
 using bulkhead::kPageBytes;
-
-BULKHEAD_EXPORT void* malloc(size_t size) {
-  return AllocateHere(size, kAlignment, Fill::kNone);
-}
 
 BULKHEAD_EXPORT void* calloc(size_t count, size_t size) {
   size_t bytes;
@@ -78,16 +71,12 @@ BULKHEAD_EXPORT void* calloc(size_t count, size_t size) {
   return AllocateHere(bytes, kAlignment, Fill::kZero);
 }
 
-BULKHEAD_EXPORT void free(void* pointer) {
-  bulkhead::Free(pointer, __builtin_return_address(0));
-}
-
 BULKHEAD_EXPORT void* realloc(void* pointer, size_t size) {
   if (pointer == nullptr) {
-    return AllocateHere(size, kAlignment, Fill::kNone);
+    return malloc(size);
   }
   if (size == 0) {
-    bulkhead::Free(pointer, __builtin_return_address(0));
+    free(pointer);
     return nullptr;
   }
   void* block = bulkhead::Resize(pointer, size, __builtin_return_address(0));
@@ -144,12 +133,9 @@ BULKHEAD_EXPORT size_t malloc_usable_size(void* pointer) {
   return bulkhead::UsableSize(pointer, __builtin_return_address(0));
 }
 
-BULKHEAD_EXPORT void free_sized(void* pointer, size_t) {
-  bulkhead::Free(pointer, __builtin_return_address(0));
-}
-
-BULKHEAD_EXPORT void free_aligned_sized(void* pointer, size_t, size_t) {
-  bulkhead::Free(pointer, __builtin_return_address(0));
+BULKHEAD_EXPORT void free_aligned_sized(void* pointer, size_t alignment,
+                                        size_t size) {
+  bulkhead::FreeAligned(pointer, size, alignment, __builtin_return_address(0));
 }
 
 BULKHEAD_EXPORT int malloc_trim(size_t) {
@@ -184,11 +170,7 @@ BULKHEAD_EXPORT void malloc_stats(void) {
 
 // Names under which old programs and libc's own parts know the same functions.
 extern "C" {
-void cfree(void* pointer) BULKHEAD_ALIAS(free);
-void* __libc_malloc(size_t size) BULKHEAD_ALIAS(malloc);
 void* __libc_calloc(size_t count, size_t size) BULKHEAD_ALIAS(calloc);
-void __libc_free(void* pointer) BULKHEAD_ALIAS(free);
-void __libc_cfree(void* pointer) BULKHEAD_ALIAS(free);
 void* __libc_realloc(void* pointer, size_t size) BULKHEAD_ALIAS(realloc);
 void* __libc_memalign(size_t alignment, size_t size) BULKHEAD_ALIAS(memalign);
 void* __libc_valloc(size_t size) BULKHEAD_ALIAS(valloc);

@@ -5,9 +5,11 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <new>
 
+#include "allocator/heap/fast_path.h"
 #include "allocator/heap/heap.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/thread/current.h"
@@ -27,10 +29,8 @@ namespace {
 constexpr size_t kDefaultAlignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
 void* TryAllocate(size_t size, size_t alignment) {
-  ThreadRecord& record = EnterHeap();
-  return Allocate(record, AllocatingCompartment(record), size,
-                  alignment < kDefaultAlignment ? kDefaultAlignment : alignment,
-                  Fill::kNone);
+  if (alignment <= kDefaultAlignment) return malloc(size);
+  return Allocate(size, alignment, Fill::kNone);
 }
 
 // A function of the program's own C++ library. Bulkhead links none: a program
@@ -86,15 +86,15 @@ using bulkhead::kDefaultAlignment;
 using std::align_val_t;
 using std::nothrow_t;
 
-#define BULKHEAD_FREE(pointer) \
-  bulkhead::Free(pointer, __builtin_return_address(0))
+#define BULKHEAD_FREE_ALIGNED(pointer, size, alignment)              \
+  bulkhead::FreeAligned(pointer, size, static_cast<size_t>(alignment), \
+                        __builtin_return_address(0))
 
-BULKHEAD_EXPORT void* operator new(size_t size) {
+// The commonest ones are in fast_path.S.
+extern "C" void* bulkhead_new(size_t size) {
   return AllocateOrThrow(size, kDefaultAlignment);
 }
-BULKHEAD_EXPORT void* operator new[](size_t size) {
-  return AllocateOrThrow(size, kDefaultAlignment);
-}
+
 BULKHEAD_EXPORT void* operator new(size_t size, const nothrow_t&) noexcept {
   return AllocateOrNull(size, kDefaultAlignment);
 }
@@ -116,37 +116,31 @@ BULKHEAD_EXPORT void* operator new[](size_t size, align_val_t alignment,
   return AllocateOrNull(size, static_cast<size_t>(alignment));
 }
 
-BULKHEAD_EXPORT void operator delete(void* p) noexcept { BULKHEAD_FREE(p); }
-BULKHEAD_EXPORT void operator delete[](void* p) noexcept { BULKHEAD_FREE(p); }
-BULKHEAD_EXPORT void operator delete(void* p, size_t) noexcept {
-  BULKHEAD_FREE(p);
-}
-BULKHEAD_EXPORT void operator delete[](void* p, size_t) noexcept {
-  BULKHEAD_FREE(p);
-}
 BULKHEAD_EXPORT void operator delete(void* p, const nothrow_t&) noexcept {
-  BULKHEAD_FREE(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete[](void* p, const nothrow_t&) noexcept {
-  BULKHEAD_FREE(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete(void* p, align_val_t) noexcept {
-  BULKHEAD_FREE(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete[](void* p, align_val_t) noexcept {
-  BULKHEAD_FREE(p);
+  free(p);
 }
-BULKHEAD_EXPORT void operator delete(void* p, size_t, align_val_t) noexcept {
-  BULKHEAD_FREE(p);
+BULKHEAD_EXPORT void operator delete(void* p, size_t size,
+                                     align_val_t alignment) noexcept {
+  BULKHEAD_FREE_ALIGNED(p, size, alignment);
 }
-BULKHEAD_EXPORT void operator delete[](void* p, size_t, align_val_t) noexcept {
-  BULKHEAD_FREE(p);
+BULKHEAD_EXPORT void operator delete[](void* p, size_t size,
+                                       align_val_t alignment) noexcept {
+  BULKHEAD_FREE_ALIGNED(p, size, alignment);
 }
 BULKHEAD_EXPORT void operator delete(void* p, align_val_t,
                                      const nothrow_t&) noexcept {
-  BULKHEAD_FREE(p);
+  free(p);
 }
 BULKHEAD_EXPORT void operator delete[](void* p, align_val_t,
                                        const nothrow_t&) noexcept {
-  BULKHEAD_FREE(p);
+  free(p);
 }

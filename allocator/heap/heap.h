@@ -5,6 +5,8 @@
 // one a call means. A block is allocated in the heap of the compartment that
 // runs; it is freed, resized and measured in the heap that its address says.
 //
+// Nothing here writes to metadata: that is heap_monitor.h's.
+//
 // Thread safety: all functions, from any thread. Not signal-safe.
 
 #ifndef BULKHEAD_ALLOCATOR_HEAP_HEAP_H_
@@ -33,16 +35,14 @@ inline ThreadRecord& EnterHeap() {
 
 enum class Fill { kNone, kZero };
 
-// nullptr: no memory, or a size above PTRDIFF_MAX; errno is not set.
-// REQUIRES: alignment is a power of two; with kZero, `id` is the current
-// compartment.
-void* Allocate(ThreadRecord& record, CompartmentId id, size_t size,
-               size_t alignment, Fill fill);
+// Allocates in the heap of the current compartment. nullptr: no memory, or a
+// size above PTRDIFF_MAX; errno is not set.
+// REQUIRES: alignment is a power of two.
+void* Allocate(size_t size, size_t alignment, Fill fill);
 
-// Frees a block; nullptr is allowed. Anything but the start of a block in use,
-// in a heap that the caller may write to, ends the process with a report.
-// `caller` is the return address that the report names. errno is kept.
-void Free(void* pointer, const void* caller);
+// The block was allocated with this size and alignment, or the report says so.
+void FreeAligned(void* pointer, size_t size, size_t alignment,
+                 const void* caller);
 
 // As realloc() for a pointer and a size that are not 0: the block keeps its
 // owner. nullptr: no memory, and the block is as it was.
@@ -51,16 +51,17 @@ void* Resize(void* pointer, size_t size, const void* caller);
 // The bytes that may be used at `pointer`, the start of a block.
 size_t UsableSize(const void* pointer, const void* caller);
 
-// Gives unused pages of every heap back to the kernel.
+// Gives unused pages of every heap back to the kernel, the calling thread's
+// cached blocks of the current compartment included.
 void PurgeHeaps();
 
 // What a heap holds, for malloc_info() and its kin.
 struct HeapUse {
-  uint64_t allocations = 0;  // blocks handed out since the start
-  uint64_t frees = 0;
-  size_t in_use_bytes = 0;  // of blocks in use, as rounded to size classes
-  size_t active_bytes = 0;  // of pages with such blocks
-  size_t mapped_bytes = 0;  // of pages obtained
+  uint64_t allocations = 0;  // blocks that went to threads since the start
+  uint64_t frees = 0;        // and came back
+  size_t in_use_bytes = 0;   // of blocks in use, as rounded to size classes
+  size_t active_bytes = 0;   // of pages with such blocks
+  size_t mapped_bytes = 0;   // of pages obtained
   size_t metadata_bytes = 0;
 };
 HeapUse MeasureHeap(CompartmentId id);

@@ -15,6 +15,7 @@
 #include "allocator/jemalloc/backend.h"
 
 #include "allocator/jemalloc/redirect.h"
+#include "isolation/base/sealed.h"
 
 #define FLAGS(arena) (MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE)
 
@@ -28,7 +29,8 @@ typedef struct arena_hooks_s {
   uint32_t owner;
 } arena_hooks_t;
 
-static bulkhead_commit commit_pages;
+BULKHEAD_CONSTANT_AFTER_START static bulkhead_commit commit_pages;
+BULKHEAD_CONSTANT_AFTER_START static bulkhead_forget forget_pages;
 
 /* By arena: jemalloc reads the hooks as long as the arena lives, and arenas are
  * numbered densely and reused. */
@@ -122,10 +124,11 @@ void bulkhead_backend_initialise_state(void* state, size_t bytes) {
   memcpy(state, &tsd_tls, sizeof(tsd_t));
 }
 
-bool bulkhead_backend_start(bulkhead_commit commit) {
+bool bulkhead_backend_start(bulkhead_commit commit, bulkhead_forget forget) {
   void* probe;
 
   commit_pages = commit;
+  forget_pages = forget;
   /* malloc_init() is static; any allocation runs it. */
   probe = je_mallocx(1, MALLOCX_TCACHE_NONE);
   if (probe == NULL) {
@@ -173,9 +176,108 @@ void bulkhead_backend_purge(bulkhead_arena arena) {
   control("arena.%u.purge", arena);
 }
 
-void* bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
-                                size_t alignment, bool zero) {
+static arena_t* arena_of(bulkhead_arena arena) {
+  return (arena_t*)atomic_load_p(&arenas[arena], ATOMIC_RELAXED);
+}
+
+size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,
+                             uintptr_t* blocks, size_t count) {
+  tsdn_t* tsdn = tsdn_fetch();
+  cache_bin_info_t info;
+  cache_bin_t bin;
+  size_t offset = 0;
+  size_t filled;
+
+  memset(&bin, 0, sizeof(bin));
+  info.ncached_max = (cache_bin_sz_t)count;
+  cache_bin_init(&bin, &info, blocks, &offset);
+  arena_cache_bin_fill_small(tsdn, arena_of(arena), &bin, &info, size_class,
+                             (unsigned)count);
+  filled = (size_t)((uintptr_t*)blocks + count - (uintptr_t*)bin.stack_head);
+  if (filled < count) {
+    memmove(blocks, bin.stack_head, filled * sizeof(*blocks));
+  }
+  return filled;
+}
+
+/* Whether `pointer` is the start of a block in use of this class, given the
+ * extent that it was found in. REQUIRES: the lock of the class's bin. */
+static bulkhead_block classify(edata_t* edata, szind_t size_class,
+                               unsigned arena, uintptr_t pointer) {
+  const bin_info_t* bin = &bin_infos[size_class];
+  size_t offset, index;
+
+  if (edata_state_get(edata) != extent_state_active || !edata_slab_get(edata) ||
+      edata_szind_get(edata) != size_class ||
+      edata_arena_ind_get(edata) != arena) {
+    return BULKHEAD_BLOCK_NONE;
+  }
+  offset = pointer - (uintptr_t)edata_addr_get(edata);
+  if (offset >= edata_size_get(edata)) {
+    return BULKHEAD_BLOCK_NONE;
+  }
+  index = offset / bin->reg_size;
+  if (index >= bin->nregs || !bitmap_get(edata_slab_data_get(edata)->bitmap,
+                                         &bin->bitmap_info, index)) {
+    return BULKHEAD_BLOCK_FREE;
+  }
+  return offset % bin->reg_size == 0 ? BULKHEAD_BLOCK_LIVE
+                                     : BULKHEAD_BLOCK_INTERIOR;
+}
+
+size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
+                              const uintptr_t* blocks, size_t count,
+                              bulkhead_block* state) {
+  tsdn_t* tsdn = tsdn_fetch();
+  arena_t* arena = arena_of(arena_index);
+  edata_t* slabs[BULKHEAD_MOST_FLUSHED];
+  edata_t* empty[BULKHEAD_MOST_FLUSHED];
+  size_t empties = 0;
+  size_t i;
+  arena_dalloc_bin_locked_info_t info;
+  /* Arenas of this many classes' bins have one shard each. */
+  bin_t* bin = arena_get_bin(arena, size_class, 0);
+
+  assert(count <= BULKHEAD_MOST_FLUSHED);
+  *state = BULKHEAD_BLOCK_LIVE;
+  for (i = 0; i < count; i++) {
+    emap_full_alloc_ctx_t context;
+
+    slabs[i] = emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global,
+                                              (const void*)blocks[i], &context)
+                   ? NULL
+                   : context.edata;
+  }
+  malloc_mutex_lock(tsdn, &bin->lock);
+  arena_dalloc_bin_locked_begin(&info, size_class);
+  for (i = 0; i < count; i++) {
+    *state = slabs[i] == NULL
+                 ? BULKHEAD_BLOCK_NONE
+                 : classify(slabs[i], size_class, arena_index, blocks[i]);
+    if (*state != BULKHEAD_BLOCK_LIVE) {
+      break;
+    }
+    if (arena_dalloc_bin_locked_step(tsdn, arena, bin, &info, size_class,
+                                     slabs[i], (void*)blocks[i])) {
+      empty[empties++] = slabs[i];
+    }
+  }
+  arena_dalloc_bin_locked_finish(tsdn, arena, bin, &info);
+  malloc_mutex_unlock(tsdn, &bin->lock);
+  arena_decay_ticks(tsdn, arena, (unsigned)count);
+  while (empties > 0) {
+    edata_t* slab = empty[--empties];
+
+    forget_pages((uintptr_t)edata_base_get(slab), edata_size_get(slab));
+    arena_slab_dalloc(tsdn, arena, slab);
+  }
+  return i;
+}
+
+uintptr_t bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
+                                    size_t alignment, bool* zeroed) {
   int flags = FLAGS(arena);
+  void* block;
 
   /* jemalloc's class of 8 bytes is below what malloc must align to. */
   if (size < 16) {
@@ -184,10 +286,26 @@ void* bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
   if (alignment > 16) {
     flags |= MALLOCX_ALIGN(alignment);
   }
-  if (zero) {
-    flags |= MALLOCX_ZERO;
+  block = je_mallocx(size, flags);
+  *zeroed = false;
+  if (block != NULL) {
+    const edata_t* edata =
+        emap_edata_lookup(tsdn_fetch(), &arena_emap_global, block);
+
+    *zeroed = !edata_slab_get(edata) && edata_zeroed_get(edata);
   }
-  return je_mallocx(size, flags);
+  return (uintptr_t)block;
+}
+
+bulkhead_pages bulkhead_backend_pages_of(uintptr_t block) {
+  const edata_t* edata =
+      emap_edata_lookup(tsdn_fetch(), &arena_emap_global, (const void*)block);
+  bulkhead_pages pages;
+
+  pages.begin = (uintptr_t)edata_base_get(edata);
+  pages.bytes = edata_size_get(edata);
+  pages.size_class = edata_szind_get(edata);
+  return pages;
 }
 
 /* Only the first and the last page of a large block lead to it: looks for the
@@ -213,7 +331,8 @@ static bool is_inside_large_block(tsdn_t* tsdn, const void* pointer) {
   return false;
 }
 
-bulkhead_block bulkhead_backend_inspect(const void* pointer, size_t* size) {
+bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size) {
+  const void* pointer = (const void*)address;
   tsdn_t* tsdn = tsdn_fetch();
   emap_full_alloc_ctx_t context;
   edata_t* edata;
@@ -250,12 +369,28 @@ bulkhead_block bulkhead_backend_inspect(const void* pointer, size_t* size) {
   return offset % block == 0 ? BULKHEAD_BLOCK_LIVE : BULKHEAD_BLOCK_INTERIOR;
 }
 
-void bulkhead_backend_free(void* pointer) {
-  je_dallocx(pointer, MALLOCX_TCACHE_NONE);
+void bulkhead_backend_free(uintptr_t pointer) {
+  tsdn_t* tsdn = tsdn_fetch();
+  const edata_t* edata =
+      emap_edata_lookup(tsdn, &arena_emap_global, (const void*)pointer);
+
+  if (edata_slab_get(edata)) {
+    bulkhead_block state;
+
+    if (bulkhead_backend_flush(edata_arena_ind_get(edata),
+                               edata_szind_get(edata), &pointer, 1,
+                               &state) != 1) {
+      malloc_write("<bulkhead>: a block changed while it was freed\n");
+      abort();
+    }
+    return;
+  }
+  forget_pages((uintptr_t)edata_base_get(edata), PAGE);
+  je_dallocx((void*)pointer, MALLOCX_TCACHE_NONE);
 }
 
-bool bulkhead_backend_resize(void* pointer, size_t size) {
-  return je_xallocx(pointer, size, 0, MALLOCX_TCACHE_NONE) >= size;
+bool bulkhead_backend_resize(uintptr_t pointer, size_t size) {
+  return je_xallocx((void*)pointer, size, 0, MALLOCX_TCACHE_NONE) >= size;
 }
 
 size_t bulkhead_backend_good_size(size_t size) {

@@ -26,22 +26,20 @@ typedef uint32_t bulkhead_arena;
 typedef uintptr_t (*bulkhead_commit)(uint32_t owner, size_t bytes,
                                      size_t alignment);
 
+/* Told of pages that a block or a slab is about to leave. */
+typedef void (*bulkhead_forget)(uintptr_t begin, size_t bytes);
+
 /* Copies a thread's initial state to `state`, which holds `bytes`. */
 void bulkhead_backend_initialise_state(void* state, size_t bytes);
 
 /* Starts jemalloc. False: no memory. Once, before any other thread. */
-bool bulkhead_backend_start(bulkhead_commit commit);
+bool bulkhead_backend_start(bulkhead_commit commit, bulkhead_forget forget);
 
 /* BULKHEAD_NO_ARENA: no memory. Thread-safe. */
 bulkhead_arena bulkhead_backend_make_arena(uint32_t owner);
 
 /* Forgets every block of the arena and the arena itself. Nobody uses it. */
 void bulkhead_backend_destroy_arena(bulkhead_arena arena);
-
-/* NULL: no memory. REQUIRES: 0 < size; alignment is a power of two; zero only
- * where the caller may write to the arena's pages. */
-void* bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
-                                size_t alignment, bool zero);
 
 /* What an address is to jemalloc. */
 typedef enum bulkhead_block {
@@ -51,16 +49,45 @@ typedef enum bulkhead_block {
   BULKHEAD_BLOCK_NONE      /* in no block's pages */
 } bulkhead_block;
 
-/* Classifies `pointer`; the usable size of a block in use goes to `size`.
- * Never touches the memory that `pointer` points to. */
-bulkhead_block bulkhead_backend_inspect(const void* pointer, size_t* size);
+/* Takes up to `count` blocks of a small size class out of slabs, to `blocks`.
+ * Returns how many there were; fewer: no memory.
+ * REQUIRES: count <= BULKHEAD_MOST_FLUSHED. */
+size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,
+                             uintptr_t* blocks, size_t count);
+
+/* Puts blocks of a small size class back, up to the first that is not the start
+ * of a block in use of this class and arena: its place is returned, what it is
+ * goes to `state`. The addresses may be anything.
+ * REQUIRES: count <= BULKHEAD_MOST_FLUSHED. */
+#define BULKHEAD_MOST_FLUSHED 64
+size_t bulkhead_backend_flush(bulkhead_arena arena, unsigned size_class,
+                              const uintptr_t* blocks, size_t count,
+                              bulkhead_block* state);
+
+/* 0: no memory. `zeroed`: whether the block is known to be zero; nothing is
+ * written to it. REQUIRES: alignment is a power of two. */
+uintptr_t bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
+                                    size_t alignment, bool* zeroed);
+
+/* The pages of a large block, or of the slab that a small one lies in.
+ * REQUIRES: a block in use. */
+typedef struct bulkhead_pages {
+  uintptr_t begin;
+  size_t bytes;
+  unsigned size_class;
+} bulkhead_pages;
+bulkhead_pages bulkhead_backend_pages_of(uintptr_t block);
+
+/* Classifies an address; the usable size of a block in use goes to `size`.
+ * Never touches the memory there. */
+bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size);
 
 /* Frees a block in use. */
-void bulkhead_backend_free(void* pointer);
+void bulkhead_backend_free(uintptr_t block);
 
 /* Grows or shrinks a block where it is, to at least `size` bytes. Returns
  * whether it did. */
-bool bulkhead_backend_resize(void* pointer, size_t size);
+bool bulkhead_backend_resize(uintptr_t block, size_t size);
 
 /* Returns all unused dirty pages of the arena to the kernel. */
 void bulkhead_backend_purge(bulkhead_arena arena);

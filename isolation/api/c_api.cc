@@ -34,6 +34,7 @@ const char* bh_status_text(bh_status status) {
 }
 
 bh_level bh_get_level(void) {
+  if (bulkhead::IsModelled()) return BH_LEVEL_NONE;
   switch (bulkhead::enforcement) {
     case bulkhead::Enforcement::kNone:
       return BH_LEVEL_NONE;

@@ -27,8 +27,20 @@ inline uintptr_t ThreadControlBlock() {
 // AT_HWCAP2 bit 1).
 inline bool HasFsGsBase() { return (getauxval(AT_HWCAP2) & 2) != 0; }
 
+// Whether Bulkhead's own code may.
+inline bool UsesFsGsBase() {
+#ifdef BULKHEAD_MODELLED
+  return false;
+#else
+  return HasFsGsBase();
+#endif
+}
+
 // Whether the kernel has switched protection keys on (CPUID 7.0 ECX bit 4).
 inline bool HasProtectionKeys() {
+#ifdef BULKHEAD_MODELLED
+  return true;
+#endif
   uint32_t a, b, c, d;
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (c & (1u << 4)) != 0;
 }

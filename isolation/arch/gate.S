@@ -1,7 +1,7 @@
 /* Copyright 2026 The Bulkhead Authors
  * SPDX-License-Identifier: Apache-2.0
  *
- * Gates. Every WRPKRU of Bulkhead stands in this file.
+ * Gates between domains.
  *
  * API
  *   bh_result bulkhead_gate_pku(target, a0, a1, a2, a3, a4, a5)
@@ -11,9 +11,6 @@
  *   bh_result bulkhead_scope_pku(id, function, context)
  *     Runs function(context) with the key open, on the caller's stack.
  *     Returns rax = 0, rdx = 0 or BH_GATE_*.
- *   bh_result bulkhead_is_inside_pku(id, record)
- *     Whether the thread of `record` is inside: one word of its stack there.
- *     Returns rax = 0 or 1, rdx = 0; or rax = 0, rdx = BH_GATE_*.
  *   uint64_t bulkhead_stack_call(function, stack, const uint64_t args[6])
  *     Runs function(args...) on `stack`; no rights change. For the backend
  *     that has no keys.
@@ -32,31 +29,17 @@
  *       is cleared, wide vectors too.
  */
 
-#include "isolation/arch/layout.h"
+#include "isolation/arch/pkru_asm.h"
 
-	.intel_syntax noprefix
 	.text
 
 	.globl	bulkhead_gates_begin
 	.hidden	bulkhead_gates_begin
 bulkhead_gates_begin:
 
-/* eax := PKRU; ecx, edx := 0. */
-.macro READ_PKRU
-	xor	ecx, ecx
-	rdpkru
-.endm
-
-/* Writes eax to PKRU; clobbers ecx, edx. */
-.macro WRITE_PKRU
-	xor	ecx, ecx
-	xor	edx, edx
-	wrpkru
-.endm
-
 /* The rights of the record's domain, whatever is open: to be written when a
  * gate is left. PKRU := (PKRU & ~owned) | record.pkru, then compared.
- * Clobbers rax, rcx, rdx. */
+ * After: rbx = the record. Clobbers rax, rcx, rdx. */
 .macro CLOSE
 	READ_PKRU
 	mov	ecx, [rip + bulkhead_owned_pkru]
@@ -64,20 +47,17 @@ bulkhead_gates_begin:
 	and	eax, ecx
 	or	eax, gs:[BH_RECORD_PKRU]
 	WRITE_PKRU
+	FIND_RECORD bulkhead_gate_violated
 	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, gs:[BH_RECORD_PKRU]
+	cmp	eax, [rbx + BH_RECORD_PKRU]
 	jne	bulkhead_gate_violated
 .endm
 
 /* r13 := the row of the compartment in edi's low half, or jumps to `no_row`.
- * Clobbers rcx. */
-.macro FIND_ROW no_row
-	movzx	ecx, di
-	cmp	ecx, BH_MAX_COMPARTMENTS
-	jae	\no_row
-	shl	rcx, BH_ROW_SHIFT
-	lea	r13, [rip + bulkhead_compartments]
-	add	r13, rcx
+ * Clobbers rax, rcx. */
+.macro FIND_TARGET no_row
+	movzx	eax, di
+	FIND_ROW eax, rax, \no_row
 .endm
 
 /* Opens the key of row r13 and compares (G1). Before: edi = target.
@@ -87,15 +67,13 @@ bulkhead_gates_begin:
 	and	eax, [r13 + BH_ROW_OPEN_MASK]
 	WRITE_PKRU
 	/* From here on eax alone is known; the rest may be an attacker's. */
-	FIND_ROW bulkhead_gate_violated
-	mov	rbx, gs:[BH_RECORD_SELF]
-	rdfsbase rcx
-	cmp	rcx, [rbx + BH_RECORD_FS_BASE]
-	jne	bulkhead_gate_violated
-	mov	edx, [rbx + BH_RECORD_PKRU]
-	and	edx, [r13 + BH_ROW_OPEN_MASK]
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, edx
+	FIND_RECORD bulkhead_gate_violated
+	mov	edx, eax
+	FIND_TARGET bulkhead_gate_violated
+	mov	eax, [rbx + BH_RECORD_PKRU]
+	and	eax, [r13 + BH_ROW_OPEN_MASK]
+	and	edx, [rip + bulkhead_owned_pkru]
+	cmp	edx, eax
 	jne	bulkhead_gate_violated
 .endm
 
@@ -103,44 +81,11 @@ bulkhead_gates_begin:
  * the record's domain. Jumps to bulkhead_not_this_thread or
  * bulkhead_not_this_domain. After: rbx = the record. Clobbers rax, rcx, rdx. */
 .macro CHECK_CALLER
-	mov	rbx, gs:[BH_RECORD_SELF]
-	rdfsbase rax
-	cmp	rax, [rbx + BH_RECORD_FS_BASE]
-	jne	bulkhead_not_this_thread
+	FIND_RECORD bulkhead_not_this_thread
 	READ_PKRU
 	and	eax, [rip + bulkhead_owned_pkru]
 	cmp	eax, [rbx + BH_RECORD_PKRU]
 	jne	bulkhead_not_this_domain
-.endm
-
-.macro PUSH_CALLEE_SAVED
-	push	rbp
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbp, 0
-	mov	rbp, rsp
-	.cfi_def_cfa_register rbp
-	push	rbx
-	.cfi_rel_offset rbx, -8
-	push	r12
-	.cfi_rel_offset r12, -16
-	push	r13
-	.cfi_rel_offset r13, -24
-	push	r14
-	.cfi_rel_offset r14, -32
-	push	r15
-	.cfi_rel_offset r15, -40
-	sub	rsp, 8
-.endm
-
-.macro POP_CALLEE_SAVED
-	add	rsp, 8
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbx
-	pop	rbp
-	.cfi_def_cfa rsp, 8
 .endm
 
 /* Clears all caller-saved registers but rax, and the vector state. */
@@ -203,7 +148,7 @@ bulkhead_gate_pku:
 	mov	r11, rcx
 	mov	r12, [rbp + 16]
 	CHECK_CALLER
-	FIND_ROW bulkhead_not_live
+	FIND_TARGET bulkhead_not_live
 	movzx	ecx, di
 	cmp	qword ptr [rbx + BH_RECORD_STACKS + rcx * 8], 0
 	je	.Lgate_no_stack
@@ -303,7 +248,7 @@ bulkhead_scope_pku:
 	mov	r14, rsi
 	mov	r12, rdx
 	CHECK_CALLER
-	FIND_ROW bulkhead_not_live
+	FIND_TARGET bulkhead_not_live
 	CHECK_CURRENT
 	OPEN
 	/* A jump to the WRPKRU above brings its own function: only a compartment
@@ -320,40 +265,6 @@ bulkhead_scope_pku:
 	ret
 	.cfi_endproc
 	.size	bulkhead_scope_pku, . - bulkhead_scope_pku
-
-	.globl	bulkhead_is_inside_pku
-	.hidden	bulkhead_is_inside_pku
-	.type	bulkhead_is_inside_pku, @function
-	.p2align 6
-bulkhead_is_inside_pku:
-	.cfi_startproc
-	endbr64
-	PUSH_CALLEE_SAVED
-	mov	r12, rsi
-	CHECK_CALLER
-	FIND_ROW bulkhead_not_live
-	OPEN
-	/* The one word that is read is chosen by a true record, not by the caller. */
-	mov	rax, r12
-	sub	rax, [rip + bulkhead_metadata_begin]
-	cmp	rax, [rip + bulkhead_metadata_bytes]
-	jae	bulkhead_gate_violated
-	cmp	[r12 + BH_RECORD_SELF], r12
-	jne	bulkhead_gate_violated
-	movzx	ecx, di
-	mov	rax, [r12 + BH_RECORD_STACK_ENDS + rcx * 8]
-	xor	edi, edi
-	test	rax, rax
-	jz	1f
-	cmp	qword ptr [rax - BH_FRAME_INSIDE], 0
-	setne	dil
-1:	CLOSE
-	mov	eax, edi
-	CLEAR_REGISTERS
-	POP_CALLEE_SAVED
-	ret
-	.cfi_endproc
-	.size	bulkhead_is_inside_pku, . - bulkhead_is_inside_pku
 
 	.globl	bulkhead_stack_call
 	.hidden	bulkhead_stack_call
@@ -404,9 +315,21 @@ bulkhead_drop_rights:
 	.size	bulkhead_drop_rights, . - bulkhead_drop_rights
 
 /* A comparison failed: someone jumped into a gate, or a table is damaged. No
- * stack can be trusted here, so there is no message. */
+ * stack can be trusted here, so there is no message; and no right is left to a
+ * handler of the signal that ends the process. */
+	.globl	bulkhead_gate_violated
+	.hidden	bulkhead_gate_violated
 	.type	bulkhead_gate_violated, @function
 bulkhead_gate_violated:
+	READ_PKRU
+	mov	ecx, [rip + bulkhead_owned_pkru]
+	not	ecx
+	and	eax, ecx
+	or	eax, [rip + bulkhead_root_pkru]
+	WRITE_PKRU
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rip + bulkhead_root_pkru]
+	jne	bulkhead_gate_violated
 	ud2
 	.size	bulkhead_gate_violated, . - bulkhead_gate_violated
 

@@ -26,10 +26,6 @@ bh_result bulkhead_gate_pku(uint64_t target, uint64_t a0, uint64_t a1,
 bh_result bulkhead_scope_pku(uint64_t id, void (*function)(void*),
                              void* context);
 
-// Whether the thread of `record`, a ThreadRecord, is inside the compartment.
-// The status is 0 or a BH_GATE_ code. REQUIRES: as above.
-bh_result bulkhead_is_inside_pku(uint64_t id, const void* record);
-
 // Runs function(arguments...) on the stack whose upper end is `stack`.
 uint64_t bulkhead_stack_call(uint64_t (*function)(uint64_t, uint64_t, uint64_t,
                                                   uint64_t, uint64_t, uint64_t),
@@ -46,9 +42,9 @@ extern const unsigned char bulkhead_gates_end[];
 // PKRU bits of the keys that Bulkhead owns, and their value in the root domain.
 extern uint32_t bulkhead_owned_pkru;
 extern uint32_t bulkhead_root_pkru;
-// Where records may lie.
-extern uintptr_t bulkhead_metadata_begin;
-extern size_t bulkhead_metadata_bytes;
+// Where records lie.
+extern uintptr_t bulkhead_records_begin;
+extern size_t bulkhead_records_bytes;
 // One of BH_VECTOR_: what a gate has to clear on this CPU.
 extern uint32_t bulkhead_vector_state;
 

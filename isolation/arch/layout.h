@@ -12,14 +12,44 @@
 /* Rows of the entry table. */
 #define BH_MAX_ENTRIES 1024
 
+/* Rows of the monitor's table of calls. */
+#define BH_MONITOR_CALLS 32
+#define BH_MONITOR_STACK_BYTES 32768
+
 /* ThreadRecord, reached through the GS base. */
 #define BH_RECORD_SELF 0
 #define BH_RECORD_FS_BASE 8
 #define BH_RECORD_BACKEND_STATE 16
 #define BH_RECORD_PKRU 24
 #define BH_RECORD_CURRENT 28
+#define BH_RECORD_CACHE 32
+#define BH_RECORD_WHOLE_PKRU 40
+#define BH_RECORD_HEAP_TAG 44
+#define BH_RECORD_BUSY 48
+#define BH_RECORD_CALLER 52
+#define BH_RECORD_CALLER_STACK 56
 #define BH_RECORD_STACKS 64
 #define BH_RECORD_STACK_ENDS 576
+#define BH_RECORD_MONITOR_STACK 1088
+#define BH_RECORD_CLAIMED 1096
+#define BH_RECORD_PENDING_SIGNAL 1100
+#define BH_RECORD_PENDING_MASK 1104
+#define BH_RECORD_PENDING_INFO 1112
+#define BH_RECORD_MODELLED_PKRU 1240
+#define BH_RECORD_SHORT_FS 1248
+
+/* What the kernel puts on a handler's stack: its siginfo_t, and the signal mask
+ * in its ucontext_t (which is not glibc's; arch/x86/include/uapi/asm). */
+#define BH_SIGINFO_BYTES 128
+#define BH_CONTEXT_SIGMASK 296
+
+#define BH_SIGILL 4
+#define BH_SIGBUS 7
+#define BH_SIGFPE 8
+#define BH_SIGSEGV 11
+
+#define BH_SYS_RT_SIGRETURN 15
+#define BH_SYS_SCHED_YIELD 24
 
 /* CompartmentRow. */
 #define BH_ROW_OPEN_MASK 0
@@ -28,7 +58,8 @@
 #define BH_ROW_FIRST_ENTRY 12
 #define BH_ROW_ENTRY_COUNT 16
 #define BH_ROW_SCOPES 20
-#define BH_ROW_STACK_BYTES 32
+#define BH_ROW_READ_BITS 28
+#define BH_ROW_STACK_BYTES 40
 #define BH_ROW_SHIFT 9
 
 /* EntryRow. */
@@ -43,10 +74,12 @@
 
 /* The frame at the top of a thread's stack in a compartment, below the address
  * that the record holds: the caller's stack pointer, and whether the gate of
- * this frame is in use. */
+ * this frame is in use. In the uppermost frame, the stack pointer of a call of
+ * the monitor that is under way from this compartment, or 0. */
 #define BH_FRAME_BYTES 64
 #define BH_FRAME_CALLER_SP 8
 #define BH_FRAME_INSIDE 16
+#define BH_FRAME_PROOF 24
 
 /* What a gate returns in place of a bh_status when the call must be prepared,
  * or cannot be made; gate.cc answers each. */

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "isolation/arch/layout.h"
 #include "isolation/base/ids.h"
 
 namespace bulkhead {
@@ -28,6 +29,11 @@ constexpr Pkru Closed(HardwareKey key) {
   return Pkru{uint32_t{1} << (2 * Number(key))};
 }
 
+// `key` readable, not writable: WD alone.
+constexpr Pkru ReadOnly(HardwareKey key) {
+  return Pkru{uint32_t{2} << (2 * Number(key))};
+}
+
 constexpr Pkru operator|(Pkru a, Pkru b) { return Pkru{Bits(a) | Bits(b)}; }
 constexpr Pkru operator&(Pkru a, Pkru b) { return Pkru{Bits(a) & Bits(b)}; }
 constexpr Pkru operator^(Pkru a, Pkru b) { return Pkru{Bits(a) ^ Bits(b)}; }
@@ -37,8 +43,14 @@ constexpr Pkru operator~(Pkru a) { return Pkru{~Bits(a)}; }
 // instruction otherwise).
 inline Pkru ReadPkru() {
   uint32_t value;
+#ifdef BULKHEAD_MODELLED
+  __asm__ volatile("mov %%gs:%c1, %0"
+                   : "=r"(value)
+                   : "i"(BH_RECORD_MODELLED_PKRU));
+#else
   uint32_t high;
   __asm__ volatile("rdpkru" : "=a"(value), "=d"(high) : "c"(0));
+#endif
   return Pkru{value};
 }
 

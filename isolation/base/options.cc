@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "isolation/base/process_stack.h"
+#include "isolation/base/sealed.h"
 #include "isolation/sys/syscalls.h"
 
 namespace bulkhead {
@@ -160,8 +161,8 @@ bool ParseWord(Word word, Options& options, RawLine& error) {
   for (;;) sys::Call(SYS_exit_group, status);
 }
 
-constinit Options process_options;
-constinit bool parsed = false;
+constinit BULKHEAD_CONSTANT_AFTER_START Options process_options;
+constinit BULKHEAD_CONSTANT_AFTER_START bool parsed = false;
 
 }  // namespace
 

@@ -4,6 +4,8 @@
 #include "isolation/domain/cages.h"
 
 #include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
+#include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
 
@@ -13,13 +15,13 @@ namespace {
 // Not in every libc's header: linux/mman.h.
 constexpr int kMlockOnFault = 1;
 
-constinit Lock cage_lock;
+constinit BULKHEAD_SEALED Lock cage_lock;
 
 bool IsRoot(const CompartmentRow& row) { return IdOf(row) == kRoot; }
 
 // Gives the pages the protection that the compartment has now.
 bool Protect(const CompartmentRow& row, PageRange pages) {
-  if (IsRoot(row)) return OpenForGood(pages);
+  if (IsRoot(row)) return OpenForGood(pages, kUntagged);
   if (enforcement == Enforcement::kPku) {
     return sys::PkeyMprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE,
                              Number(row.key)) == 0;
@@ -27,6 +29,14 @@ bool Protect(const CompartmentRow& row, PageRange pages) {
   // Closed pages are as they were reserved.
   return row.threads_inside == 0 ||
          sys::Mprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+// As above, for heap pages: their part of the live map goes with them where
+// there are caches to use it.
+bool ProtectHeap(const CompartmentRow& row, PageRange pages) {
+  const bool has_caches = IsRoot(row) || enforcement == Enforcement::kPku;
+  return OpenPageMapOf(pages) && Protect(row, pages) &&
+         (!has_caches || Protect(row, reservation.LiveMapOf(pages)));
 }
 
 // Says what the kernel shall do with a compartment's fresh cages.
@@ -100,14 +110,16 @@ PageRange StackPages(const CompartmentRow& row, size_t index) {
 
 }  // namespace
 
-constinit Enforcement enforcement = Enforcement::kNone;
+constinit BULKHEAD_CONSTANT_AFTER_START Enforcement enforcement = Enforcement::kNone;
+constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey metadata_key = kUntagged;
+constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey frames_key = kUntagged;
 
 uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment) {
   LockHolder hold(row.heap_lock);
   HeapRun* run = RunFor(row, bytes, alignment);
   if (run == nullptr) return 0;
   const PageRange pages = Fit(*run, bytes, alignment);
-  if (pages.bytes == 0 || !Protect(row, pages)) return 0;
+  if (pages.bytes == 0 || !ProtectHeap(row, pages)) return 0;
   if (!LockPages(row, pages)) {
     // Still empty and zero: closed again, it is as before.
     BULKHEAD_CHECK(sys::Mprotect(pages.begin, pages.bytes, PROT_NONE) == 0,
@@ -180,10 +192,11 @@ bool AdoptStacks(CompartmentRow& row, void (*forget)(CompartmentId id)) {
   return true;
 }
 
-uint64_t CommittedBytes(CompartmentRow& row) {
-  LockHolder hold(row.heap_lock);
+uint64_t CommittedBytes(const CompartmentRow& row) {
   uint64_t bytes = 0;
-  for (const HeapRun& run : row.runs) bytes += run.committed;
+  for (const HeapRun& run : row.runs) {
+    bytes += __atomic_load_n(&run.committed, __ATOMIC_RELAXED);
+  }
   return bytes;
 }
 

@@ -21,6 +21,19 @@ namespace bulkhead {
 enum class Enforcement { kNone, kMprotect, kPku };
 extern Enforcement enforcement;
 
+// Whether this build models protection keys, and enforces nothing.
+constexpr bool IsModelled() {
+#ifdef BULKHEAD_MODELLED
+  return true;
+#else
+  return false;
+#endif
+}
+
+// The keys of metadata and of frames; untagged without keys. Set once at start.
+extern HardwareKey metadata_key;
+extern HardwareKey frames_key;
+
 // Fresh zeroed pages for a heap, a multiple of the page size at a multiple of
 // `alignment`. 0: no memory. The pages carry the compartment's key; without
 // keys they are accessible only while the compartment is open.
@@ -45,8 +58,9 @@ uintptr_t CommitStack(CompartmentRow& row);
 [[nodiscard]] bool AdoptStacks(CompartmentRow& row,
                                void (*forget)(CompartmentId id));
 
-// Bytes handed to the heap.
-uint64_t CommittedBytes(CompartmentRow& row);
+// Bytes handed to the heap, as of some moment. Takes no lock. Runs in: any
+// domain.
+uint64_t CommittedBytes(const CompartmentRow& row);
 
 // Held around fork().
 void LockCages();

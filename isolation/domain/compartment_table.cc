@@ -3,11 +3,15 @@
 
 #include "isolation/domain/compartment_table.h"
 
-constinit bulkhead::CompartmentRow bulkhead_compartments[BH_MAX_COMPARTMENTS] =
+#include "isolation/base/sealed.h"
+
+constinit BULKHEAD_SEALED bulkhead::CompartmentRow bulkhead_compartments[BH_MAX_COMPARTMENTS] =
     {{.state = BH_STATE_LIVE, .name = "root"}};
-constinit bulkhead::EntryRow bulkhead_entries[BH_MAX_ENTRIES] = {};
+constinit BULKHEAD_SEALED bulkhead::EntryRow bulkhead_entries[BH_MAX_ENTRIES] = {};
 
 namespace bulkhead {
+
+constinit BULKHEAD_SEALED CompartmentId key_owners[16] = {};
 
 CompartmentRow* FindLive(bh_compartment handle) {
   if (handle.id >= BH_MAX_COMPARTMENTS) return nullptr;

@@ -57,6 +57,8 @@ struct alignas(512) CompartmentRow {
   uint32_t first_entry = 0;
   uint32_t entry_count = 0;
   uint32_t scopes = 0;  // 1: bh_with_scope() is allowed
+  uint32_t unused = 0;
+  uint32_t read_bits = 0;  // PKRU bits that make the opened key read-only
 
   HardwareKey key = kUntagged;
   uint32_t scopes_inside = 0;  // visits by bh_with_scope(), all threads
@@ -81,6 +83,7 @@ static_assert(offsetof(CompartmentRow, generation) == BH_ROW_GENERATION);
 static_assert(offsetof(CompartmentRow, first_entry) == BH_ROW_FIRST_ENTRY);
 static_assert(offsetof(CompartmentRow, entry_count) == BH_ROW_ENTRY_COUNT);
 static_assert(offsetof(CompartmentRow, scopes) == BH_ROW_SCOPES);
+static_assert(offsetof(CompartmentRow, read_bits) == BH_ROW_READ_BITS);
 static_assert(offsetof(CompartmentRow, traits) +
                   offsetof(Traits, stack_bytes) ==
               BH_ROW_STACK_BYTES);
@@ -107,6 +110,9 @@ namespace bulkhead {
 inline CompartmentRow& RowOf(CompartmentId id) {
   return bulkhead_compartments[Index(id)];
 }
+
+// By key: the row that has it, or the root's.
+extern CompartmentId key_owners[16];
 
 // The live row behind a handle, or nullptr. The root's handle gives row 0.
 CompartmentRow* FindLive(bh_compartment handle);

@@ -3,8 +3,10 @@
 
 #include "isolation/domain/heap_hooks.h"
 
+#include "isolation/base/sealed.h"
+
 namespace bulkhead {
 
-constinit HeapHooks heap_hooks;
+constinit BULKHEAD_CONSTANT_AFTER_START HeapHooks heap_hooks;
 
 }  // namespace bulkhead

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What the isolation layers ask of the allocator, which they never include. The
-// allocator fills this in before the first compartment can exist.
+// allocator fills this in before the first compartment can exist; from then on
+// it is constant. What is not said to run elsewhere runs in the monitor.
 
 #ifndef BULKHEAD_ISOLATION_DOMAIN_HEAP_HOOKS_H_
 #define BULKHEAD_ISOLATION_DOMAIN_HEAP_HOOKS_H_
@@ -10,6 +11,7 @@
 #include <cstddef>
 
 #include "bulkhead/bulkhead.h"
+#include "isolation/arch/monitor.h"
 #include "isolation/base/ids.h"
 
 namespace bulkhead {
@@ -19,13 +21,30 @@ struct HeapHooks {
   bool (*create)(CompartmentId id) = nullptr;
   // Forgets every block of the heap. Nobody uses it; its cages go afterwards.
   void (*discard)(CompartmentId id) = nullptr;
-  // Allocates for bh_malloc(): nullptr when there is no memory.
-  void* (*allocate)(CompartmentId id, size_t size, size_t alignment) = nullptr;
-  void (*statistics)(CompartmentId id, bh_heap_stats& stats) = nullptr;
+  // Empties the caches of a thread that is about to end.
+  bh_result (*leave)(ThreadRecord& record) = nullptr;
   // Around fork(), on the forking thread, in this order.
   void (*before_fork)() = nullptr;
   void (*after_fork_in_parent)() = nullptr;
   void (*after_fork_in_child)() = nullptr;
+  // The monitor's calls that are the heap's; arguments in monitor_calls.inc.
+  struct Calls {
+    bulkhead_monitor_call make_cache = nullptr;
+    bulkhead_monitor_call refill = nullptr;
+    bulkhead_monitor_call flush = nullptr;
+    bulkhead_monitor_call allocate = nullptr;
+    bulkhead_monitor_call free = nullptr;
+    bulkhead_monitor_call resize = nullptr;
+    bulkhead_monitor_call inspect = nullptr;
+    bulkhead_monitor_call purge = nullptr;
+    bulkhead_monitor_call measure = nullptr;
+  } calls;
+
+  // The rest runs outside the monitor.
+
+  // Allocates for bh_malloc(): nullptr when there is no memory.
+  void* (*allocate)(CompartmentId id, size_t size, size_t alignment) = nullptr;
+  void (*statistics)(CompartmentId id, bh_heap_stats& stats) = nullptr;
 };
 
 // All nullptr until the allocator is linked and running.

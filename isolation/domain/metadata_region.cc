@@ -3,6 +3,9 @@
 
 #include "isolation/domain/metadata_region.h"
 
+#include "isolation/arch/layout.h"
+#include "isolation/base/sealed.h"
+#include "isolation/domain/cages.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/lock.h"
 #include "isolation/sys/syscalls.h"
@@ -12,28 +15,108 @@ namespace {
 
 // Pages become accessible in steps of this, to spare system calls.
 constexpr size_t kStep = size_t{256} << 10;
+constexpr size_t kRecordsShare = 16;
 
-constinit Lock lock;
-constinit uintptr_t next ABSL_GUARDED_BY(lock) = 0;
-constinit uintptr_t committed_end ABSL_GUARDED_BY(lock) = 0;
+// A part of the reservation that is handed out from its lower end.
+struct Region {
+  PageRange pages = {};
+  uintptr_t next = 0;
+  uintptr_t opened_end = 0;
+
+  void Set(PageRange range) {
+    pages = range;
+    next = opened_end = range.begin;
+  }
+
+  uintptr_t Take(size_t bytes, size_t alignment, HardwareKey key) {
+    const uintptr_t begin = RoundUp(next, alignment);
+    if (bytes > pages.bytes || begin > pages.end() - bytes) return 0;
+    const uintptr_t end = begin + bytes;
+    if (end > opened_end) {
+      uintptr_t wanted = RoundUp(end, kStep);
+      if (wanted > pages.end()) wanted = pages.end();
+      if (!OpenForGood({opened_end, wanted - opened_end}, key)) return 0;
+      opened_end = wanted;
+    }
+    next = end;
+    return begin;
+  }
+};
+
+constinit BULKHEAD_SEALED Lock lock;
+constinit BULKHEAD_SEALED Region records ABSL_GUARDED_BY(lock);
+constinit BULKHEAD_SEALED Region metadata ABSL_GUARDED_BY(lock);
+constinit BULKHEAD_SEALED uintptr_t next_stack ABSL_GUARDED_BY(lock) = 0;
+constinit BULKHEAD_SEALED uint16_t* page_map = nullptr;
+
+bool ProtectMap(PageRange pages, int protection) {
+  const long done =
+      metadata_key == kUntagged
+          ? sys::Mprotect(pages.begin, pages.bytes, protection)
+          : sys::PkeyMprotect(pages.begin, pages.bytes, protection,
+                              Number(metadata_key));
+  return done == 0;
+}
 
 }  // namespace
 
+bool PrepareMetadata() {
+  LockHolder hold(lock);
+  const PageRange all = reservation.metadata();
+  records.Set(
+      {all.begin, RoundDown(all.bytes / kRecordsShare, kHugePageBytes / 8)});
+  const PageRange map = {
+      records.pages.end(),
+      RoundUp(reservation.bytes() / kPageBytes * sizeof(*page_map),
+              kPageBytes)};
+  metadata.Set({map.end(), all.end() - map.end()});
+  next_stack = reservation.frames().begin;
+  page_map = reinterpret_cast<uint16_t*>(map.begin);
+  // Nobody writes to most of it; a huge page would be resident as a whole.
+  // Where the kernel has none, it refuses.
+  sys::Madvise(map.begin, map.bytes, MADV_NOHUGEPAGE);
+  return ProtectMap(map, PROT_READ);
+}
+
+bool OpenPageMapOf(PageRange pages) {
+  const auto entry = [](uintptr_t address) {
+    return reinterpret_cast<uintptr_t>(
+        page_map + (address - reservation.begin()) / kPageBytes);
+  };
+  const uintptr_t begin = RoundDown(entry(pages.begin), kPageBytes);
+  const uintptr_t end = RoundUp(entry(pages.end()), kPageBytes);
+  return ProtectMap({begin, end - begin}, PROT_READ | PROT_WRITE);
+}
+
+PageRange RecordRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  return records.pages;
+}
+
+uint16_t* PageMap() { return page_map; }
+
 void* AllocateMetadata(size_t bytes, size_t alignment) {
   LockHolder hold(lock);
-  const PageRange region = reservation.metadata();
-  if (next == 0) next = committed_end = region.begin;
-  const uintptr_t begin = RoundUp(next, alignment);
-  if (bytes > region.bytes || begin > region.end() - bytes) return nullptr;
-  const uintptr_t end = begin + bytes;
-  if (end > committed_end) {
-    uintptr_t wanted = RoundUp(end, kStep);
-    if (wanted > region.end()) wanted = region.end();
-    if (!OpenForGood({committed_end, wanted - committed_end})) return nullptr;
-    committed_end = wanted;
-  }
-  next = end;
-  return reinterpret_cast<void*>(begin);
+  return reinterpret_cast<void*>(metadata.Take(bytes, alignment, metadata_key));
+}
+
+void* AllocateRecord(size_t bytes, size_t alignment) {
+  LockHolder hold(lock);
+  return reinterpret_cast<void*>(records.Take(bytes, alignment, metadata_key));
+}
+
+uintptr_t AllocateMonitorStack() {
+  constexpr size_t kStride = BH_MONITOR_STACK_BYTES + kPageBytes;
+  LockHolder hold(lock);
+  if (next_stack + kStride > reservation.frames().end()) return 0;
+  const PageRange stack = {next_stack + kPageBytes, BH_MONITOR_STACK_BYTES};
+  const bool tagged = frames_key != kUntagged;
+  const long opened =
+      tagged ? sys::PkeyMprotect(stack.begin, stack.bytes,
+                                 PROT_READ | PROT_WRITE, Number(frames_key))
+             : sys::Mprotect(stack.begin, stack.bytes, PROT_READ | PROT_WRITE);
+  if (opened != 0) return 0;
+  next_stack += kStride;
+  return stack.end();
 }
 
 void LockMetadataRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Acquire(); }

@@ -4,6 +4,7 @@
 #include "isolation/domain/reservation.h"
 
 #include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
 #include "isolation/sys/syscalls.h"
 
 namespace bulkhead {
@@ -11,8 +12,8 @@ namespace {
 
 constexpr uint64_t kLeastReservation = uint64_t{64} << 20;
 // jemalloc takes 12 MiB to start and 8 MiB more once its heap crosses a
-// boundary of 1 GiB, for the next leaf of its page tree.
-constexpr uint64_t kLeastMetadata = uint64_t{24} << 20;
+// boundary of 1 GiB, for the next leaf of its page tree; the rest is Bulkhead's.
+constexpr uint64_t kLeastMetadata = uint64_t{28} << 20;
 constexpr uint64_t kLargestAlignment = uint64_t{4} << 30;
 constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
@@ -45,7 +46,7 @@ unsigned CageShift(uint64_t bytes) {
 
 }  // namespace
 
-constinit Reservation reservation;
+constinit BULKHEAD_SEALED Reservation reservation;
 
 uint64_t AllowedReservation(uint64_t wanted, uint64_t limit, uint64_t used) {
   if (limit == RLIM_INFINITY) return wanted;
@@ -54,8 +55,14 @@ uint64_t AllowedReservation(uint64_t wanted, uint64_t limit, uint64_t used) {
   return half & ~(uint64_t{kSmallestCage} - 1);
 }
 
-bool OpenForGood(PageRange pages) {
-  return sys::Mprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE) == 0 &&
+bool OpenForGood(PageRange pages, HardwareKey key) {
+  constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+  const long opened =
+      key == kUntagged
+          ? sys::Mprotect(pages.begin, pages.bytes, kReadWrite)
+          : sys::PkeyMprotect(pages.begin, pages.bytes, kReadWrite,
+                              Number(key));
+  return opened == 0 &&
          sys::Madvise(pages.begin, pages.bytes, MADV_DODUMP) == 0;
 }
 
@@ -94,9 +101,8 @@ bool Reservation::Reserve(uint64_t bytes) {
     const uint64_t metadata = bytes / 16;
     metadata_bytes_ =
         RoundUp(metadata > kLeastMetadata ? metadata : kLeastMetadata, cage);
-    for (size_t i = 0; i < (metadata_bytes_ >> shift) + 1; ++i) {
-      owners_[i] = kBulkhead;
-    }
+    const size_t own = (live_map().end() - begin_) >> shift;
+    for (size_t i = 0; i < own; ++i) owners_[i] = kBulkhead;
     return true;
   }
   return false;
@@ -128,9 +134,12 @@ PageRange Reservation::Take(CageOwner owner, size_t bytes, uintptr_t adjoining,
 }
 
 bool Reservation::GiveBack(PageRange range) {
-  const long mapped =
-      sys::Mmap(range.begin, range.bytes, PROT_NONE, kReserveFlags | MAP_FIXED);
-  if (sys::Failed(mapped) || !KeepOutOfCoreFiles(range)) return false;
+  const PageRange both[] = {range, LiveMapOf(range)};
+  for (const PageRange pages : both) {
+    const long mapped = sys::Mmap(pages.begin, pages.bytes, PROT_NONE,
+                                  kReserveFlags | MAP_FIXED);
+    if (sys::Failed(mapped) || !KeepOutOfCoreFiles(pages)) return false;
+  }
   const size_t first = (range.begin - begin_) >> cage_shift_;
   for (size_t i = 0; i < range.bytes >> cage_shift_; ++i) {
     owners_[first + i] = kNobody;

@@ -5,9 +5,12 @@
 // compartment's heap. It is cut into cages of one power-of-two size, so that an
 // address finds its compartment by a shift and a look-up.
 //
-//   [ M: metadata | F: signal frames | cage | cage | ... | cage ]
+//   [ M: metadata | F: monitor stacks | live map | cage | cage | ... | cage ]
 //
-// The root's cages grow from the lower end, compartments' from the upper.
+// The root's cages grow from the lower end, compartments' from the upper. The
+// live map has a byte for every 16 bytes of the whole range: 1 where a block
+// that the program has starts. Each part of it belongs to whom the memory that
+// it maps belongs to, and carries the same key.
 
 #ifndef BULKHEAD_ISOLATION_DOMAIN_RESERVATION_H_
 #define BULKHEAD_ISOLATION_DOMAIN_RESERVATION_H_
@@ -27,6 +30,7 @@ inline constexpr CageOwner kBulkhead = 0xffff;
 
 inline constexpr size_t kMostCages = 4096;
 inline constexpr size_t kSmallestCage = size_t{4} << 20;
+inline constexpr unsigned kGranuleShift = 4;  // of the live map
 
 class Reservation {
  public:
@@ -59,6 +63,19 @@ class Reservation {
 
   PageRange metadata() const { return {begin_, metadata_bytes_}; }
   PageRange frames() const { return {begin_ + metadata_bytes_, cage_bytes()}; }
+  PageRange live_map() const {
+    return {frames().end(),
+            RoundUp(bytes_ >> kGranuleShift, size_t{1} << cage_shift_)};
+  }
+  // The pages of the live map that map any of `pages`.
+  PageRange LiveMapOf(PageRange pages) const {
+    const uintptr_t map = live_map().begin;
+    const uintptr_t begin =
+        RoundDown(map + ((pages.begin - begin_) >> kGranuleShift), kPageBytes);
+    const uintptr_t end =
+        RoundUp(map + ((pages.end() - begin_) >> kGranuleShift), kPageBytes);
+    return {begin, end - begin};
+  }
 
  private:
   uintptr_t begin_ = 0;
@@ -71,9 +88,9 @@ class Reservation {
 
 extern Reservation reservation;
 
-// Makes pages of the reservation accessible in every domain, and part of core
-// files. False: the kernel has no memory for it.
-bool OpenForGood(PageRange pages);
+// Makes pages of the reservation accessible under `key`, and part of core files.
+// False: the kernel has no memory for it.
+bool OpenForGood(PageRange pages, HardwareKey key);
 
 // Address space for a process under RLIMIT_AS: the most of it that Bulkhead
 // takes, so that the program's own mappings still fit. Exposed for tests.

@@ -39,7 +39,7 @@ TEST_F(ReservationTest, TakesFromBothEndsAndFindsOwners) {
   ASSERT_TRUE(space.Reserve(kGib));
   const PageRange low = space.Take(7, 1, 0, true);
   const PageRange high = space.Take(8, 1, 0, false);
-  EXPECT_EQ(low.begin, space.frames().end());
+  EXPECT_EQ(low.begin, space.live_map().end());
   EXPECT_EQ(high.end(), space.begin() + space.bytes());
   EXPECT_EQ(space.Owner(low.begin), 7);
   EXPECT_EQ(space.Owner(low.end() - 1), 7);

@@ -7,9 +7,11 @@
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/compartment_table.h"
+#include "isolation/domain/heap_hooks.h"
 #include "isolation/gate/page_gate.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/monitor/domain_frame.h"
+#include "isolation/thread/call_monitor.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
@@ -39,14 +41,14 @@ bh_status Prepare(uint64_t wanted, bh_compartment compartment) {
       AttachThread();
       return BH_OK;
     case BH_GATE_NO_STACK:
-      return PrepareThread(*CurrentRecord(), row);
+      return PrepareThread(*CurrentRecord(), IdOf(row));
     case BH_GATE_NO_ENTRY:
       return BH_ERR_ENTRY;
     case BH_GATE_NOT_LIVE:
       if (__atomic_load_n(&row.state, __ATOMIC_ACQUIRE) != BH_STATE_FREE &&
           row.generation == compartment.generation) {
         // Somebody tries to destroy it, and may find that it is in use.
-        AwaitCompartments();
+        AwaitCompartments(*CurrentRecord());
         return FindLive(compartment) != nullptr ? BH_OK : BH_ERR_DESTROYED;
       }
       return BH_ERR_DESTROYED;
@@ -123,18 +125,19 @@ bh_result CallGate(bh_compartment compartment, const bh_gate* gate,
 
 bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
                       void* context) {
-  CompartmentRow* row = FindLive(compartment);
-  if (row == nullptr || compartment.id == 0) return BH_ERR_DESTROYED;
-  if (row->scopes == 0) return BH_ERR_NO_SCOPES;
-  if (enforcement != Enforcement::kPku) {
-    return ScopeByPages(compartment, function, context);
+  if (heap_hooks.create == nullptr) return BH_ERR_DESTROYED;
+  ThreadRecord& record = *CurrentRecord();
+  const bh_result begun =
+      CallMonitor(record, MonitorCall::kBeginScope, compartment.id,
+                  compartment.generation);
+  if (begun.status != BH_OK) return static_cast<bh_status>(begun.status);
+  bh_status status = PrepareThread(record, CompartmentId{compartment.id});
+  if (status == BH_OK) {
+    status = enforcement == Enforcement::kPku
+                 ? ScopeWithKey(compartment, function, context)
+                 : ScopeByPages(compartment, function, context);
   }
-  __atomic_fetch_add(&row->scopes_inside, 1, __ATOMIC_SEQ_CST);
-  bh_status status = BH_ERR_DESTROYED;
-  if (FindLive(compartment) == row) {
-    status = ScopeWithKey(compartment, function, context);
-  }
-  __atomic_fetch_sub(&row->scopes_inside, 1, __ATOMIC_SEQ_CST);
+  CallMonitor(record, MonitorCall::kEndScope, compartment.id);
   return status;
 }
 

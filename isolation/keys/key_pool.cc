@@ -12,6 +12,9 @@ namespace {
 
 constexpr int kMostKeys = 16;
 constexpr uint32_t kDisableAccess = 1;  // PKEY_DISABLE_ACCESS
+constexpr int kOpenAtStart = 2;         // metadata and frames
+static_assert(static_cast<int>(KeyUse::kMetadata) < kOpenAtStart &&
+              static_cast<int>(KeyUse::kFrames) < kOpenAtStart);
 
 }  // namespace
 
@@ -36,11 +39,15 @@ const char* AbsenceText(KeyAbsence absence) {
 
 KeyAbsence KeyPool::TakeAll(uint64_t left) {
   if (!HasProtectionKeys()) return KeyAbsence::kNoCpu;
+#ifndef BULKHEAD_MODELLED
   if (!HasFsGsBase()) return KeyAbsence::kNoFsGsBase;
+#endif
   int keys[kMostKeys];
   int count = 0;
   long key = 0;
-  while (count < kMostKeys && (key = sys::PkeyAlloc(kDisableAccess)) >= 0) {
+  while (count < kMostKeys &&
+         (key = sys::PkeyAlloc(count < kOpenAtStart ? 0 : kDisableAccess)) >=
+             0) {
     keys[count++] = static_cast<int>(key);
   }
   if (count == 0) {
@@ -58,13 +65,17 @@ KeyAbsence KeyPool::TakeAll(uint64_t left) {
   for (int i = 0; i < count; ++i) {
     const HardwareKey taken{keys[i]};
     owned_ = owned_ | BothBits(taken);
-    closed_ = closed_ | Closed(taken);
+    const bool metadata = i == static_cast<int>(KeyUse::kMetadata);
+    root_ = root_ | (metadata ? ReadOnly(taken) : Closed(taken));
+    if (i >= kOpenAtStart) monitor_ = monitor_ | Closed(taken);
     if (i < kKeyUses) {
       fixed_[i] = taken;
     } else {
       free_ |= uint32_t{1} << keys[i];
     }
   }
+  owned_ = owned_ | BothBits(kUntagged);
+  monitor_ = monitor_ | ReadOnly(kUntagged);
   taken_ = count;
   return KeyAbsence::kNone;
 }

@@ -37,7 +37,8 @@ const char* AbsenceText(KeyAbsence absence);
 
 class KeyPool {
  public:
-  // Takes all keys of the process but `left`, closed in the calling thread.
+  // Takes all keys of the process but `left`, closed in the calling thread but
+  // for those of metadata and frames, which start-up fills.
   // On anything but kNone the pool is empty and holds nothing.
   // REQUIRES: called once, before a second thread exists: threads older than a
   // key have it closed too, but Bulkhead's rights are then theirs by accident.
@@ -49,17 +50,22 @@ class KeyPool {
   // Not thread-safe: the monitor's lock.
   HardwareKey TryAcquire();
 
-  // PKRU bits of all keys that the pool took.
+  // PKRU bits of all keys that the pool took, and of key 0.
   Pkru owned() const { return owned_; }
-  // The value of owned() with every key closed.
-  Pkru closed() const { return closed_; }
+  // The value of owned() in the root's domain: metadata readable, all other
+  // keys closed; key 0, which counts as owned, open.
+  Pkru root() const { return root_; }
+  // Within the monitor: metadata and frames open; key 0 readable; the rest
+  // closed.
+  Pkru monitor() const { return monitor_; }
   int taken() const { return taken_; }
 
  private:
   HardwareKey fixed_[kKeyUses] = {kNoKey, kNoKey, kNoKey, kNoKey, kNoKey};
   uint32_t free_ = 0;  // bit k: key k waits for a compartment
   Pkru owned_{0};
-  Pkru closed_{0};
+  Pkru root_{0};
+  Pkru monitor_{0};
   int taken_ = 0;
 };
 

@@ -5,14 +5,15 @@
 
 #include "isolation/arch/gate.h"
 #include "isolation/base/options.h"
+#include "isolation/arch/monitor.h"
 #include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/heap_hooks.h"
-#include "isolation/monitor/domain_frame.h"
+#include "isolation/monitor/calls.h"
 #include "isolation/monitor/process.h"
 #include "isolation/sys/lock.h"
 #include "isolation/sys/syscalls.h"
-#include "isolation/thread/signal_stack.h"
 
 namespace bulkhead {
 namespace {
@@ -20,9 +21,8 @@ namespace {
 constexpr size_t kLeastStack = size_t{64} << 10;
 constexpr size_t kMostStack = size_t{64} << 20;
 
-constinit Lock lock;
-constinit bool first_made ABSL_GUARDED_BY(lock) = false;
-constinit uint32_t last_generation ABSL_GUARDED_BY(lock) = 0;
+constinit BULKHEAD_SEALED Lock lock;
+constinit BULKHEAD_SEALED uint32_t last_generation ABSL_GUARDED_BY(lock) = 0;
 
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -47,28 +47,19 @@ bool SameName(const char* a, const char* b) {
   return *a == *b;
 }
 
-bool IsSwitch(bh_switch value) {
-  return value == BH_DEFAULT || value == BH_ON || value == BH_OFF;
-}
-
-bool Resolve(bh_switch value, uint64_t by_default) {
+bool Resolve(uint32_t value, uint64_t by_default) {
   return value == BH_DEFAULT ? by_default != 0 : value == BH_ON;
 }
 
-bh_status ResolveTraits(const bh_options& wanted, Traits& traits) {
+bh_status ResolveTraits(size_t stack, const Switches& switches,
+                        Traits& traits) {
   const Options& options = GetOptions();
-  if (wanted.kind != BH_KIND_VAULT || !IsSwitch(wanted.wipe) ||
-      !IsSwitch(wanted.lock) || !IsSwitch(wanted.wipe_on_fork) ||
-      !IsSwitch(wanted.scopes)) {
-    return BH_ERR_OPTIONS;
-  }
-  size_t stack = wanted.stack_bytes;
   if (stack == 0) stack = options.stack_kib << 10;
   if (stack < kLeastStack || stack > kMostStack) return BH_ERR_OPTIONS;
   traits.stack_bytes = RoundUp(stack, kPageBytes);
-  traits.wipe = Resolve(wanted.wipe, options.wipe);
-  traits.lock = Resolve(wanted.lock, options.lock);
-  traits.wipe_on_fork = Resolve(wanted.wipe_on_fork, options.wipe_on_fork);
+  traits.wipe = Resolve(switches.wipe, options.wipe);
+  traits.lock = Resolve(switches.lock, options.lock);
+  traits.wipe_on_fork = Resolve(switches.wipe_on_fork, options.wipe_on_fork);
   return BH_OK;
 }
 
@@ -151,6 +142,8 @@ bh_status Furnish(CompartmentRow& row, const bh_gate* gates,
     if (key == kNoKey) return BH_ERR_NO_KEY;
     row.key = key;
     row.open_mask = Bits(~BothBits(key));
+    row.read_bits = Bits(ReadOnly(key));
+    key_owners[Number(key)] = IdOf(row);
   }
   if (!AdoptStacks(row, ForgetStacks)) return BH_ERR_LOCK;
   const bh_status entries = FillEntries(row, gates, gates_end);
@@ -161,105 +154,145 @@ bh_status Furnish(CompartmentRow& row, const bh_gate* gates,
 
 // One block and one stack's worth of pages, to learn now whether they can be
 // locked, and to fail at creation rather than in the middle of a call.
-bh_status ProbeLock(CompartmentRow& row) {
+bh_status ProbeLock(ThreadRecord& record, CompartmentRow& row) {
   if (!row.traits.lock) return BH_OK;
-  void* block = heap_hooks.allocate(IdOf(row), 1, 1);
-  return block != nullptr && CommitStack(row) != 0 ? BH_OK : BH_ERR_LOCK;
+  const bh_result block =
+      heap_hooks.calls.allocate(record, Index(IdOf(row)), 1, 16, 0);
+  return block.value != 0 && CommitStack(row) != 0 ? BH_OK : BH_ERR_LOCK;
+}
+
+// Whether the thread of `record` is in the row, by the one word of its stack
+// there. REQUIRES: the row's memory is readable.
+bool IsInside(const ThreadRecord& record, const CompartmentRow& row) {
+  const uintptr_t end = record.stack_ends[Index(IdOf(row))];
+  if (end == 0) return false;
+  return *reinterpret_cast<const uint64_t*>(end - BH_FRAME_INSIDE) != 0;
 }
 
 // REQUIRES: the row is CLOSING, and every thread was fenced since.
-bool SomeoneInside(CompartmentRow& row) {
+bool SomeoneInside(const ThreadRecord& caller, CompartmentRow& row) {
   if (__atomic_load_n(&row.scopes_inside, __ATOMIC_SEQ_CST) != 0) return true;
   if (enforcement != Enforcement::kPku) {
     LockHolder hold(row.heap_lock);
     return row.threads_inside != 0;
   }
-  const uint32_t index = Index(IdOf(row));
-  for (ThreadRecord* record = FirstRecord(); record != nullptr;
+  bulkhead_monitor_read_pku(Index(IdOf(row)));
+  bool found = false;
+  for (ThreadRecord* record = FirstRecord(); record != nullptr && !found;
        record = record->next) {
-    if (record->stack_ends[index] == 0) continue;
-    const bh_result inside = bulkhead_is_inside_pku(index, record);
-    if (inside.status != 0 || inside.value != 0) return true;
+    found = IsInside(*record, row);
   }
-  return false;
+  bulkhead_monitor_read_pku(Index(caller.claimed));
+  return found;
+}
+
+bh_result Result(bh_status status, uint64_t value = 0) {
+  return {value, static_cast<uint64_t>(status)};
+}
+
+bh_compartment Handle(uint64_t id, uint64_t generation) {
+  return {static_cast<uint32_t>(id), static_cast<uint32_t>(generation)};
 }
 
 }  // namespace
 
-constinit FirstCompartmentHook on_first_compartment = nullptr;
+bh_result MonitorName(ThreadRecord& record, uint64_t a0, uint64_t a1,
+                      uint64_t a2, uint64_t a3) {
+  const uint64_t words[] = {a0, a1, a2, a3};
+  static_assert(sizeof(words) == kNameBytes);
+  __builtin_memcpy(record.name, words, sizeof(words));
+  record.name[kNameBytes - 1] = '\0';
+  return {};
+}
 
-bh_status CreateCompartment(const char* name, const bh_options& options,
-                            const bh_gate* gates, const bh_gate* gates_end,
-                            bh_compartment& created) {
-  if (heap_hooks.create == nullptr) return BH_ERR_NO_ALLOCATOR;
-  if (!IsValidName(name)) return BH_ERR_NAME;
+bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
+                        uint64_t raw_switches, uint64_t raw_gates,
+                        uint64_t raw_gates_end) {
+  const auto* gates = reinterpret_cast<const bh_gate*>(raw_gates);
+  const auto* gates_end = reinterpret_cast<const bh_gate*>(raw_gates_end);
+  Switches switches;
+  if (!IsValidName(record.name)) return Result(BH_ERR_NAME);
+  if (!UnpackSwitches(raw_switches, switches)) return Result(BH_ERR_OPTIONS);
   Traits traits;
-  const bh_status resolved = ResolveTraits(options, traits);
-  if (resolved != BH_OK) return resolved;
+  const bh_status resolved = ResolveTraits(stack_bytes, switches, traits);
+  if (resolved != BH_OK) return Result(resolved);
   LockHolder hold(lock);
-  if (FindByName(name) != nullptr) return BH_ERR_NAME_TAKEN;
+  if (FindByName(record.name) != nullptr) return Result(BH_ERR_NAME_TAKEN);
   CompartmentRow* row = FindFreeRow(traits);
-  if (row == nullptr) return BH_ERR_TOO_MANY;
-  if (!first_made) {
-    if (sys::Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0) {
-      return BH_ERR_KERNEL;
-    }
-    if (on_first_compartment != nullptr) on_first_compartment();
-    first_made = true;
-  }
-  for (size_t i = 0; i < kNameBytes; ++i) {
-    row->name[i] = name[i];
-    if (name[i] == '\0') break;
-  }
+  if (row == nullptr) return Result(BH_ERR_TOO_MANY);
+  __builtin_memcpy(row->name, record.name, kNameBytes);
   row->traits = traits;
-  row->scopes = options.scopes == BH_ON ? 1 : 0;
+  row->scopes = switches.scopes == BH_ON ? 1 : 0;
   row->generation = ++last_generation;
   bh_status status = Furnish(*row, gates, gates_end);
   if (status == BH_OK) {
-    status = ProbeLock(*row);
+    status = ProbeLock(record, *row);
     if (status != BH_OK) heap_hooks.discard(IdOf(*row));
   }
   if (status != BH_OK) {
     TearDown(*row);
-    return status;
+    return Result(status);
   }
   __atomic_store_n(&row->state, BH_STATE_LIVE, __ATOMIC_RELEASE);
-  created = HandleOf(*row);
-  return BH_OK;
+  return Result(BH_OK,
+                Index(IdOf(*row)) | uint64_t{row->generation} << 32);
 }
 
-bh_status DestroyCompartment(bh_compartment compartment) {
-  ThreadRecord& own = *CurrentRecord();
-  DomainFrame frame(own, CurrentCompartment(own));
-  if (!frame.ok()) return BH_ERR_DEPTH;
+bh_result MonitorDestroy(ThreadRecord& record, uint64_t id, uint64_t generation,
+                         uint64_t, uint64_t) {
   LockHolder hold(lock);
-  CompartmentRow* row = FindLive(compartment);
-  if (row == nullptr || IdOf(*row) == kRoot) return BH_ERR_DESTROYED;
+  CompartmentRow* row = FindLive(Handle(id, generation));
+  if (row == nullptr || IdOf(*row) == kRoot) return Result(BH_ERR_DESTROYED);
   __atomic_store_n(&row->state, BH_STATE_CLOSING, __ATOMIC_SEQ_CST);
   // A gate says that it is inside before it reads the state; with this fence in
   // every thread, either it sees CLOSING or we see it.
   const bool fenced = sys::Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
-  if (!fenced || SomeoneInside(*row)) {
+  if (!fenced || SomeoneInside(record, *row)) {
     __atomic_store_n(&row->state, BH_STATE_LIVE, __ATOMIC_RELEASE);
-    return fenced ? BH_ERR_BUSY : BH_ERR_KERNEL;
+    return Result(fenced ? BH_ERR_BUSY : BH_ERR_KERNEL);
   }
   heap_hooks.discard(IdOf(*row));
   TearDown(*row);
-  return BH_OK;
+  return {};
 }
 
-bh_status PrepareThread(ThreadRecord& record, CompartmentRow& row) {
-  const uint32_t index = Index(IdOf(row));
-  if (record.stacks[index] != 0) return BH_OK;
-  if (!EnsureSignalStack(record)) return BH_ERR_KERNEL;
-  const uintptr_t end = CommitStack(row);
-  if (end == 0) return BH_ERR_NO_MEMORY;
-  record.stacks[index] = end;
-  record.stack_ends[index] = end;
-  return BH_OK;
+bh_result MonitorPrepareThread(ThreadRecord& record, uint64_t id, uint64_t,
+                               uint64_t, uint64_t) {
+  if (id == 0 || id >= BH_MAX_COMPARTMENTS) return Result(BH_ERR_DESTROYED);
+  if (record.stacks[id] != 0) return {};
+  const uintptr_t end = CommitStack(bulkhead_compartments[id]);
+  if (end == 0) return Result(BH_ERR_NO_MEMORY);
+  record.stacks[id] = end;
+  record.stack_ends[id] = end;
+  return {};
 }
 
-void AwaitCompartments() { LockHolder hold(lock); }
+bh_result MonitorAwait(ThreadRecord&, uint64_t, uint64_t, uint64_t, uint64_t) {
+  LockHolder hold(lock);
+  return {};
+}
+
+bh_result MonitorBeginScope(ThreadRecord&, uint64_t id, uint64_t generation,
+                            uint64_t, uint64_t) {
+  CompartmentRow* row = FindLive(Handle(id, generation));
+  if (row == nullptr || id == 0) return Result(BH_ERR_DESTROYED);
+  if (row->scopes == 0) return Result(BH_ERR_NO_SCOPES);
+  // Said before the state is read again: see the gate.
+  __atomic_fetch_add(&row->scopes_inside, 1, __ATOMIC_SEQ_CST);
+  if (FindLive(Handle(id, generation)) == row) return {};
+  __atomic_fetch_sub(&row->scopes_inside, 1, __ATOMIC_SEQ_CST);
+  return Result(BH_ERR_DESTROYED);
+}
+
+bh_result MonitorEndScope(ThreadRecord&, uint64_t id, uint64_t, uint64_t,
+                          uint64_t) {
+  BULKHEAD_CHECK(id != 0 && id < BH_MAX_COMPARTMENTS &&
+                     bulkhead_compartments[id].scopes_inside != 0,
+                 "the end of a scope that nobody began");
+  __atomic_fetch_sub(&bulkhead_compartments[id].scopes_inside, 1,
+                     __ATOMIC_SEQ_CST);
+  return {};
+}
 
 void LockCompartments() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Acquire(); }
 void UnlockCompartments() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Release(); }

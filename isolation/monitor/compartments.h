@@ -1,7 +1,8 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The life of compartments: the only code that changes their rows.
+// The life of compartments, as the rest of Bulkhead asks for it. What changes
+// rows runs in the monitor (compartments.cc).
 
 #ifndef BULKHEAD_ISOLATION_MONITOR_COMPARTMENTS_H_
 #define BULKHEAD_ISOLATION_MONITOR_COMPARTMENTS_H_
@@ -21,18 +22,25 @@ bh_status DestroyCompartment(bh_compartment compartment);
 
 // Makes what a thread needs to enter the compartment: its stack there, and a
 // signal stack to report faults on. BH_OK, BH_ERR_NO_MEMORY or BH_ERR_KERNEL.
-bh_status PrepareThread(ThreadRecord& record, CompartmentRow& row);
+bh_status PrepareThread(ThreadRecord& record, CompartmentId id);
 
 // Returns when no creation or destruction that is under way now is.
-void AwaitCompartments();
+void AwaitCompartments(ThreadRecord& record);
 
-// Called once, when the first compartment is about to exist.
-using FirstCompartmentHook = void (*)();
-extern FirstCompartmentHook on_first_compartment;
-
-// Held around fork().
+// Held around fork(). Run in: the monitor.
 void LockCompartments();
 void UnlockCompartments();
+
+// The switches of bh_options, as they go to the monitor in one word.
+struct Switches {
+  uint32_t wipe = 0;
+  uint32_t lock = 0;
+  uint32_t wipe_on_fork = 0;
+  uint32_t scopes = 0;
+};
+uint64_t PackSwitches(const Switches& switches);
+// False: not one of the values of bh_switch.
+[[nodiscard]] bool UnpackSwitches(uint64_t word, Switches& switches);
 
 }  // namespace bulkhead
 

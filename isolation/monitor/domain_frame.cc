@@ -4,12 +4,14 @@
 #include "isolation/monitor/domain_frame.h"
 
 #include "isolation/base/raw_log.h"
+#include "isolation/monitor/calls.h"
+#include "isolation/thread/call_monitor.h"
 
 namespace bulkhead {
 namespace {
 
-// What the way from here to the switch of stacks may still use of this one: the
-// frames of bh_call() and of the gate, some hundred bytes.
+// What the way from the call of the monitor to the switch of stacks may still
+// use of this one: the frames of bh_call() and of the gate, some hundred bytes.
 constexpr uintptr_t kGateRoom = 2048;
 
 bool IsOnStack(uintptr_t address, const ThreadRecord& record,
@@ -21,31 +23,53 @@ bool IsOnStack(uintptr_t address, const ThreadRecord& record,
 }  // namespace
 
 DomainFrame::DomainFrame(ThreadRecord& record, CompartmentId next)
-    : record_(record) {
-  if (record.depth == kMostFrames) return;
-  const CompartmentId leaving = CurrentCompartment(record);
-  uintptr_t& stack = record.stacks[Index(leaving)];
-  record.frames[record.depth++] = {record.pkru, record.current, leaving, stack};
-  // A call back into the compartment starts below what is in use of its stack.
-  // A scope stands on some other stack and has taken nothing of this one.
-  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  if (IsOnStack(here, record, leaving)) {
-    stack = RoundDown(here - kGateRoom, 64);
-  }
-  if (enforcement == Enforcement::kPku) {
-    record.pkru = ReadPkru() & Pkru{bulkhead_owned_pkru};
-  }
-  record.current = next;
-  pushed_ = true;
-}
+    : record_(record),
+      pushed_(CallMonitor(record, MonitorCall::kPushFrame, Index(next))
+                  .status == 0) {}
 
 DomainFrame::~DomainFrame() {
   if (!pushed_) return;
+  const auto number = static_cast<uint64_t>(MonitorCall::kPopFrame);
+  if (enforcement != Enforcement::kPku) {
+    bulkhead_monitor_plain(number, 0, 0, 0, 0);
+    return;
+  }
   BULKHEAD_CHECK(record_.depth > 0, "a thread's frame stack is empty");
-  const Frame& frame = record_.frames[--record_.depth];
-  record_.stacks[Index(frame.left)] = frame.stack;
-  record_.pkru = frame.pkru;
-  record_.current = frame.current;
+  // The way back leads beyond the domain that is the record's after it.
+  const CompartmentId beyond = record_.frames[record_.depth - 1].beyond;
+  bulkhead_monitor_pku(number | uint64_t{Index(beyond)} << 32, 0, 0, 0, 0);
+}
+
+bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,
+                           uint64_t, uint64_t) {
+  BULKHEAD_CHECK(raw_next < BH_MAX_COMPARTMENTS, "no such compartment");
+  if (record.depth == kMostFrames) return {0, BH_ERR_DEPTH};
+  const CompartmentId leaving = record.caller;
+  uintptr_t& stack = record.stacks[Index(leaving)];
+  record.frames[record.depth++] = {record.pkru, record.current, leaving,
+                                   record.claimed, stack};
+  // A call back into the compartment starts below what is in use of its stack.
+  // A scope stands on some other stack and has taken nothing of this one.
+  if (IsOnStack(record.caller_stack, record, leaving)) {
+    stack = RoundDown(record.caller_stack - kGateRoom, 64);
+  }
+  record.pkru = record.pkru & Pkru{RowOf(record.claimed).open_mask};
+  record.whole_pkru = 0;
+  SetCurrent(record, CompartmentId{static_cast<uint32_t>(raw_next)});
+  return {};
+}
+
+bh_result MonitorPopFrame(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
+                          uint64_t) {
+  BULKHEAD_CHECK(record.depth > 0, "a thread's frame stack is empty");
+  const Frame& frame = record.frames[--record.depth];
+  BULKHEAD_CHECK(record.claimed == frame.beyond,
+                 "a thread left another domain than it had entered");
+  record.stacks[Index(frame.left)] = frame.stack;
+  record.pkru = frame.pkru;
+  record.whole_pkru = 0;
+  SetCurrent(record, frame.current);
+  return {};
 }
 
 }  // namespace bulkhead

@@ -28,12 +28,12 @@ class DomainFrame {
   DomainFrame(const DomainFrame&) = delete;
   DomainFrame& operator=(const DomainFrame&) = delete;
 
-  // False: the frame stack is full, and nothing was changed.
+  // False: the thread is in kMostFrames domains already, and nothing changed.
   bool ok() const { return pushed_; }
 
  private:
   ThreadRecord& record_;
-  bool pushed_ = false;
+  bool pushed_;
 };
 
 }  // namespace bulkhead

@@ -10,7 +10,9 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/domain/metadata_region.h"
+#include "isolation/monitor/calls.h"
 #include "isolation/monitor/compartments.h"
+#include "isolation/thread/call_monitor.h"
 #include "isolation/thread/thread_record.h"
 
 // glibc's lock of the list of streams (libio.h). fork() takes it after its
@@ -27,27 +29,12 @@ namespace {
 
 bool IsRunning() { return heap_hooks.before_fork != nullptr; }
 
-void BeforeFork() {
-  _IO_list_lock();
-  if (!IsRunning()) return;
-  LockCompartments();
-  LockThreadRecords();
-  heap_hooks.before_fork();
-  LockCages();
-  LockMetadataRegion();
-}
-
 void Unlock(void (*after_fork)()) {
   UnlockMetadataRegion();
   UnlockCages();
   after_fork();
   UnlockThreadRecords();
   UnlockCompartments();
-}
-
-void AfterForkInParent() {
-  if (IsRunning()) Unlock(heap_hooks.after_fork_in_parent);
-  _IO_list_unlock();
 }
 
 // Without keys: counts only this thread's visits, and closes what only others
@@ -67,12 +54,23 @@ void CloseForOtherThreads(const ThreadRecord& record) {
   }
 }
 
+void BeforeFork() {
+  _IO_list_lock();
+  if (IsRunning()) CallMonitor(*CurrentRecord(), MonitorCall::kBeforeFork);
+}
+
+void AfterForkInParent() {
+  if (IsRunning()) {
+    CallMonitor(*CurrentRecord(), MonitorCall::kAfterForkInParent);
+  }
+  _IO_list_unlock();
+}
+
 void AfterForkInChild() {
   _IO_list_resetlock();
-  if (!IsRunning()) return;
-  ForgetOtherThreads();
-  Unlock(heap_hooks.after_fork_in_child);
-  CloseForOtherThreads(*CurrentRecord());
+  if (IsRunning()) {
+    CallMonitor(*CurrentRecord(), MonitorCall::kAfterForkInChild);
+  }
 }
 
 __attribute__((constructor)) void RegisterForkHandlers() {
@@ -82,4 +80,29 @@ __attribute__((constructor)) void RegisterForkHandlers() {
 }
 
 }  // namespace
+
+bh_result MonitorBeforeFork(ThreadRecord&, uint64_t, uint64_t, uint64_t,
+                            uint64_t) {
+  LockCompartments();
+  LockThreadRecords();
+  heap_hooks.before_fork();
+  LockCages();
+  LockMetadataRegion();
+  return {};
+}
+
+bh_result MonitorAfterForkInParent(ThreadRecord&, uint64_t, uint64_t, uint64_t,
+                                   uint64_t) {
+  Unlock(heap_hooks.after_fork_in_parent);
+  return {};
+}
+
+bh_result MonitorAfterForkInChild(ThreadRecord& record, uint64_t, uint64_t,
+                                  uint64_t, uint64_t) {
+  ForgetOtherThreads(record);
+  Unlock(heap_hooks.after_fork_in_child);
+  CloseForOtherThreads(record);
+  return {};
+}
+
 }  // namespace bulkhead

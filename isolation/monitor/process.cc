@@ -3,31 +3,61 @@
 
 #include "isolation/monitor/process.h"
 
+#include <sys/utsname.h>
+
 #include "isolation/arch/cpu.h"
 #include "isolation/arch/gate.h"
+#include "isolation/arch/monitor.h"
 #include "isolation/base/options.h"
 #include "isolation/base/process_stack.h"
 #include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
+#include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
+#include "isolation/thread/signal_action.h"
 #include "isolation/thread/thread_record.h"
 
-constinit uint32_t bulkhead_owned_pkru = 0;
-constinit uint32_t bulkhead_root_pkru = 0;
-constinit uintptr_t bulkhead_metadata_begin = 0;
-constinit size_t bulkhead_metadata_bytes = 0;
-constinit uint32_t bulkhead_vector_state = BH_VECTOR_SSE;
+constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_owned_pkru = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_root_pkru = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_monitor_pkru = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_deferring_pkru = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START uintptr_t bulkhead_records_begin = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START size_t bulkhead_records_bytes = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_vector_state =
+    BH_VECTOR_SSE;
 
 namespace bulkhead {
 namespace {
 
-constinit KeyPool keys;
-constinit KeyAbsence absence = KeyAbsence::kNone;
+constinit BULKHEAD_SEALED KeyPool keys;
+constinit BULKHEAD_CONSTANT_AFTER_START KeyAbsence absence = KeyAbsence::kNone;
 
 [[noreturn]] void Refuse(RawLine& line) {
   line.Text("\n").WriteTo(STDERR_FILENO);
   for (;;) sys::Call(SYS_exit_group, 2);
+}
+
+// Whether the kernel writes a signal's frame whatever the interrupted code may
+// write (Linux 6.12). Before that, a signal for an alternate stack on key 0
+// would end the process while the thread is in the monitor without the right to
+// write there.
+bool FramesIgnorePkru() {
+  struct utsname name;
+  if (uname(&name) != 0) return false;
+  const auto number = [](const char*& text) {
+    unsigned value = 0;
+    for (; *text >= '0' && *text <= '9'; ++text) {
+      value = value * 10 + static_cast<unsigned>(*text - '0');
+    }
+    return value;
+  };
+  const char* text = name.release;
+  const unsigned major = number(text);
+  if (*text == '.') ++text;
+  const unsigned minor = number(text);
+  return major > 6 || (major == 6 && minor >= 12);
 }
 
 void ChooseEnforcement(const Options& options) {
@@ -40,7 +70,12 @@ void ChooseEnforcement(const Options& options) {
   }
   if (enforcement == Enforcement::kPku) {
     bulkhead_owned_pkru = Bits(keys.owned());
-    bulkhead_root_pkru = Bits(keys.closed());
+    bulkhead_root_pkru = Bits(keys.root());
+    bulkhead_deferring_pkru = Bits(keys.monitor() & ~BothBits(kUntagged));
+    bulkhead_monitor_pkru = FramesIgnorePkru() ? Bits(keys.monitor())
+                                               : bulkhead_deferring_pkru;
+    metadata_key = keys.Fixed(KeyUse::kMetadata);
+    frames_key = keys.Fixed(KeyUse::kFrames);
     bulkhead_vector_state = VectorState();
     return;
   }
@@ -62,7 +97,11 @@ void SayStart(const Options& options) {
   if (options.verbose == 0) return;
   RawLine line;
   line.Text("bulkhead: ").Text(ReadProcessStack().program).Text(": ");
-  if (enforcement == Enforcement::kPku) {
+  if (IsModelled()) {
+    line.Text(
+        "NOTHING IS ENFORCED: this build models the cost of protection keys, "
+        "for benchmarks");
+  } else if (enforcement == Enforcement::kPku) {
     line.Text("compartments are enforced by ").Decimal(keys.taken());
     line.Text(" protection keys");
   } else {
@@ -88,10 +127,26 @@ void StartProcess() {
         line.Text("bulkhead: the kernel grants not even 64 MiB of address "
                   "space for the heap; raise the limit (ulimit -v)"));
   }
-  bulkhead_metadata_begin = reservation.metadata().begin;
-  bulkhead_metadata_bytes = reservation.metadata().bytes;
-  AttachThread();
+  BULKHEAD_CHECK(PrepareMetadata(), "no memory to start");
+  bulkhead_records_begin = RecordRegion().begin;
+  bulkhead_records_bytes = RecordRegion().bytes;
+  AttachFirstThread();
   SayStart(options);
+}
+
+void SealProcess() {
+  const PageRange settled = SettledData();
+  BULKHEAD_CHECK(
+      sys::Mprotect(settled.begin, settled.bytes, PROT_READ) == 0,
+      "the kernel refused to make what is settled at start read-only");
+  if (enforcement != Enforcement::kPku) return;
+  const PageRange sealed = SealedData();
+  BULKHEAD_CHECK(sys::PkeyMprotect(sealed.begin, sealed.bytes,
+                                   PROT_READ | PROT_WRITE,
+                                   Number(metadata_key)) == 0,
+                 "the kernel refused to seal Bulkhead's own data");
+  bulkhead_drop_rights();
+  WatchFaults();
 }
 
 KeyPool& Keys() { return keys; }

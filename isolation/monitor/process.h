@@ -16,6 +16,11 @@ namespace bulkhead {
 // REQUIRES: called once, by the first thread, before a second exists.
 void StartProcess();
 
+// Ends the start: from here on metadata is written in the monitor alone, and
+// what is settled at start by nobody.
+// REQUIRES: called once, after StartProcess(), by the same thread.
+void SealProcess();
+
 // The process's protection keys; empty without them.
 KeyPool& Keys();
 

@@ -80,6 +80,19 @@ inline long Mlock2(uintptr_t begin, size_t bytes, int flags) {
 inline long Munlock(uintptr_t begin, size_t bytes) {
   return Call(SYS_munlock, Word(begin), Word(bytes));
 }
+#ifdef BULKHEAD_MODELLED
+// The build that models protection keys where there are none: keys are numbers,
+// and tagging pages costs what changing their protection does.
+inline constexpr long kModelledKeys = 15;
+inline long modelled_keys_taken = 0;
+inline long PkeyAlloc(uint32_t) {
+  return modelled_keys_taken < kModelledKeys ? ++modelled_keys_taken : -ENOSPC;
+}
+inline long PkeyFree(int) { return 0; }
+inline long PkeyMprotect(uintptr_t begin, size_t bytes, int protection, int) {
+  return Mprotect(begin, bytes, protection);
+}
+#else
 inline long PkeyAlloc(uint32_t rights) {
   return Call(SYS_pkey_alloc, 0, rights);
 }
@@ -88,12 +101,36 @@ inline long PkeyMprotect(uintptr_t begin, size_t bytes, int protection,
                          int key) {
   return Call(SYS_pkey_mprotect, Word(begin), Word(bytes), protection, key);
 }
+#endif
 
 inline long SetGsBase(const void* base) {
   return Call(SYS_arch_prctl, ARCH_SET_GS, Word(base));
 }
+inline long GetGsBase(uintptr_t* base) {
+  return Call(SYS_arch_prctl, ARCH_GET_GS, Word(base));
+}
 inline long Membarrier(int command) {
   return Call(SYS_membarrier, command, 0, 0);
+}
+// `wanted` or `old` may be nullptr. The kernel's mask is 64 bits.
+inline long SetSignalMask(const uint64_t* wanted, uint64_t* old) {
+  return Call(SYS_rt_sigprocmask, SIG_SETMASK, Word(wanted), Word(old),
+              sizeof(*wanted));
+}
+// struct sigaction as the kernel has it, which is not glibc's.
+struct KernelAction {
+  uintptr_t handler = 0;
+  uint64_t flags = 0;
+  uintptr_t restorer = 0;
+  uint64_t mask = 0;
+};
+inline long SetAction(int signal, const KernelAction* wanted,
+                      KernelAction* old) {
+  return Call(SYS_rt_sigaction, signal, Word(wanted), Word(old),
+              sizeof(wanted->mask));
+}
+inline long QueueSignal(int pid, int tid, int signal, const void* info) {
+  return Call(SYS_rt_tgsigqueueinfo, pid, tid, signal, Word(info));
 }
 inline long SigAltStack(const stack_t* wanted, stack_t* old) {
   return Call(SYS_sigaltstack, Word(wanted), Word(old));

@@ -13,14 +13,16 @@ bool FindDomain(Pkru pkru, const ThreadRecord& record, CompartmentId& id) {
     id = record.current;
     return true;
   }
-  for (const CompartmentRow& row : bulkhead_compartments) {
-    if (row.key == kUntagged || row.state == BH_STATE_FREE) continue;
-    if (owned_bits == (record.pkru & Pkru{row.open_mask})) {
-      id = IdOf(row);
-      return true;
-    }
+  const uint32_t difference = Bits(owned_bits ^ record.pkru);
+  const CompartmentId owner =
+      key_owners[static_cast<unsigned>(__builtin_ctz(difference)) / 2];
+  const CompartmentRow& row = RowOf(owner);
+  if (owner == kRoot || row.state == BH_STATE_FREE ||
+      owned_bits != (record.pkru & Pkru{row.open_mask})) {
+    return false;
   }
-  return false;
+  id = owner;
+  return true;
 }
 
 CompartmentId DomainOf(Pkru pkru, const ThreadRecord& record) {

@@ -31,6 +31,18 @@ inline CompartmentId CurrentCompartment(const ThreadRecord& record) {
   return DomainOf(pkru, record);
 }
 
+// The compartment that the thread of `record`, the caller, is in beyond the
+// record's domain: through a gate or a scope that changed nothing but PKRU. The
+// root: none. REQUIRES: protection keys.
+inline CompartmentId CompartmentBeyond(const ThreadRecord& record) {
+  const Pkru pkru = ReadPkru();
+  if (__builtin_expect((pkru & Pkru{bulkhead_owned_pkru}) == record.pkru,
+                       true)) {
+    return kRoot;
+  }
+  return DomainOf(pkru, record);
+}
+
 // Whose heap malloc serves: the current compartment's, unless libc asks for
 // itself.
 inline CompartmentId AllocatingCompartment(const ThreadRecord& record) {

@@ -3,8 +3,8 @@
 
 #include "isolation/thread/signal_stack.h"
 
-#include "isolation/domain/metadata_region.h"
 #include "isolation/sys/syscalls.h"
+#include "isolation/thread/call_monitor.h"
 
 namespace bulkhead {
 namespace {
@@ -18,11 +18,15 @@ bool EnsureSignalStack(ThreadRecord& record) {
   stack_t have = {};
   if (sys::SigAltStack(nullptr, &have) != 0) return false;
   if ((have.ss_flags & SS_DISABLE) == 0) return true;
-  stack_t wanted = {};
   if (record.signal_stack == nullptr) {
-    record.signal_stack = AllocateMetadata(kSignalStackBytes, 64);
-    if (record.signal_stack == nullptr) return false;
+    // The handler writes to it in the rights that it starts with: key 0's.
+    const long mapped = sys::Mmap(0, kSignalStackBytes, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK);
+    if (sys::Failed(mapped)) return false;
+    CallMonitor(record, MonitorCall::kSetSignalStack,
+                static_cast<uint64_t>(mapped));
   }
+  stack_t wanted = {};
   wanted.ss_sp = record.signal_stack;
   wanted.ss_size = kSignalStackBytes;
   return sys::SigAltStack(&wanted, nullptr) == 0;

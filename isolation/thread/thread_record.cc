@@ -6,17 +6,22 @@
 #include <new>
 
 #include "isolation/arch/gate.h"
+#include "isolation/arch/monitor.h"
 #include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/metadata_region.h"
-#include "isolation/sys/lock.h"
 #include "isolation/sys/syscalls.h"
+#include "isolation/thread/restartable.h"
+
+constinit BULKHEAD_SEALED uint32_t bulkhead_attach_lock = 0;
+constinit BULKHEAD_SEALED uintptr_t bulkhead_attach_stack = 0;
+constinit BULKHEAD_SEALED uintptr_t bulkhead_attach_caller_stack = 0;
 
 namespace bulkhead {
 namespace {
 
-constinit Lock lock;
-constinit ThreadRecord* first ABSL_GUARDED_BY(lock) = nullptr;
+constinit BULKHEAD_SEALED ThreadRecord* first = nullptr;
 
 bool ThreadIsGone(const ThreadRecord& record) {
   return record.tid == 0 || sys::TgKill(sys::GetPid(), record.tid, 0) == -ESRCH;
@@ -24,8 +29,7 @@ bool ThreadIsGone(const ThreadRecord& record) {
 
 // A record whose thread is gone: of a thread with this thread control block, or
 // of one that said goodbye.
-ThreadRecord* FindAbandoned(uintptr_t fs_base)
-    ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+ThreadRecord* FindAbandoned(uintptr_t fs_base) {
   for (ThreadRecord* record = first; record != nullptr; record = record->next) {
     if (record->fs_base == fs_base) return record;
   }
@@ -35,12 +39,15 @@ ThreadRecord* FindAbandoned(uintptr_t fs_base)
   return nullptr;
 }
 
-ThreadRecord* Make() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
-  void* memory = AllocateMetadata(sizeof(ThreadRecord), alignof(ThreadRecord));
+ThreadRecord* Make() {
+  void* memory = AllocateRecord(sizeof(ThreadRecord), alignof(ThreadRecord));
   BULKHEAD_CHECK(memory != nullptr, "no memory for a thread's record");
   auto* record = new (memory) ThreadRecord;
   record->self = record;
   record->backend_state = record->backend_storage;
+  record->monitor_stack = AllocateMonitorStack();
+  BULKHEAD_CHECK(record->monitor_stack != 0,
+                 "no memory for a thread's stack in the monitor");
   if (initialise_backend_state != nullptr) {
     initialise_backend_state(record->backend_state);
   }
@@ -49,57 +56,120 @@ ThreadRecord* Make() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
   return record;
 }
 
-}  // namespace
-
-constinit StateInitialiser initialise_backend_state = nullptr;
-
-ThreadRecord* AttachThread() {
-  const uintptr_t fs_base = ThreadControlBlock();
-  ThreadRecord* record;
-  {
-    LockHolder hold(lock);
-    record = FindAbandoned(fs_base);
-    if (record == nullptr) record = Make();
-    record->fs_base = fs_base;
-    record->tid = sys::GetTid();
-    record->exiting = false;
-  }
+ThreadRecord* FindOrMake(uintptr_t fs_base) {
+  ThreadRecord* record = FindAbandoned(fs_base);
+  if (record == nullptr) record = Make();
+  record->fs_base = fs_base;
+  record->tid = sys::GetTid();
+  record->exiting = false;
+  record->busy = 0;
+  record->pending_signal = 0;
   record->depth = 0;
   record->serving_libc = 0;
-  record->current = kRoot;
   record->pkru = Pkru{bulkhead_root_pkru};
+  record->whole_pkru = 0;
+  record->modelled_pkru = bulkhead_root_pkru;
   for (size_t i = 0; i < BH_MAX_COMPARTMENTS; ++i) {
     record->stacks[i] = record->stack_ends[i];
   }
-  if (enforcement == Enforcement::kPku) bulkhead_drop_rights();
+  SetCurrent(*record, kRoot);
+  return record;
+}
+
+void Adopt(ThreadRecord* record) {
   BULKHEAD_CHECK(sys::SetGsBase(record) == 0,
                  "the kernel refused arch_prctl(ARCH_SET_GS)");
+}
+
+}  // namespace
+
+constinit BULKHEAD_CONSTANT_AFTER_START StateInitialiser
+    initialise_backend_state = nullptr;
+
+ThreadRecord* AttachFirstThread() {
+  bulkhead_attach_stack = AllocateMonitorStack();
+  BULKHEAD_CHECK(bulkhead_attach_stack != 0, "no memory to start");
+  ThreadRecord* record = FindOrMake(ThreadControlBlock());
+  UnregisterRestartableSequences();
+  Adopt(record);
   return record;
+}
+
+ThreadRecord* AttachThread() {
+  const uint64_t all = ~uint64_t{0};
+  uint64_t mask = 0;
+  sys::SetSignalMask(&all, &mask);
+  UnregisterRestartableSequences();
+  ThreadRecord* record;
+#ifdef BULKHEAD_MODELLED
+  // The modelled register is the record's, which this thread has none of yet.
+  record = bulkhead_attach_plain(ThreadControlBlock());
+#else
+  record = enforcement == Enforcement::kPku
+               ? bulkhead_attach_pku()
+               : bulkhead_attach_plain(ThreadControlBlock());
+#endif
+  Adopt(record);
+  sys::SetSignalMask(&mask, nullptr);
+  return record;
+}
+
+ThreadRecord* FindOwnRecord() {
+  uintptr_t base = 0;
+  if (UsesFsGsBase()) {
+    __asm__ volatile("rdgsbase %0" : "=r"(base));
+  } else if (sys::GetGsBase(&base) != 0) {
+    return nullptr;
+  }
+  if (base - bulkhead_records_begin >= bulkhead_records_bytes) return nullptr;
+  auto* record = reinterpret_cast<ThreadRecord*>(base);
+  const bool own =
+      record->self == record && record->fs_base == ThreadControlBlock();
+  return own ? record : nullptr;
+}
+
+void SetCurrent(ThreadRecord& record, CompartmentId id) {
+  record.current = id;
+  // libc makes in a compartment what every domain will use.
+  const bool serves_root = id != kRoot && record.serving_libc != 0;
+  ThreadCache* cache = serves_root ? nullptr : record.caches[Index(id)];
+  record.cache = cache;
+  record.short_fs_base = cache != nullptr ? record.fs_base : 0;
+  // What must be wiped as it is freed takes the long way.
+  const bool short_way = cache != nullptr && !RowOf(id).traits.wipe;
+  record.heap_tag = short_way ? HeapTag(id) : kNoTag;
 }
 
 ThreadRecord* FirstRecord() {
   return __atomic_load_n(&first, __ATOMIC_ACQUIRE);
 }
 
-void MarkExiting(ThreadRecord* record) {
-  LockHolder hold(lock);
-  record->exiting = true;
+// Whoever makes a record holds the lock of the way in.
+void LockThreadRecords() {
+  while (__atomic_exchange_n(&bulkhead_attach_lock, 1, __ATOMIC_ACQUIRE) != 0) {
+    sys::Call(SYS_sched_yield);
+  }
+}
+void UnlockThreadRecords() {
+  __atomic_store_n(&bulkhead_attach_lock, 0, __ATOMIC_RELEASE);
 }
 
-void LockThreadRecords() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Acquire(); }
-void UnlockThreadRecords() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Release(); }
-
-void ForgetOtherThreads() {
-  const ThreadRecord* own = RecordAtGs();
+void ForgetOtherThreads(const ThreadRecord& own) {
   for (ThreadRecord* record = FirstRecord(); record != nullptr;
        record = record->next) {
-    if (record == own) {
+    if (record == &own) {
       record->tid = sys::GetTid();
     } else {
       record->tid = 0;
+      record->busy = 0;
       record->exiting = true;
     }
   }
 }
 
 }  // namespace bulkhead
+
+extern "C" bulkhead::ThreadRecord* bulkhead_find_or_make_record(
+    uintptr_t fs_base) {
+  return bulkhead::FindOrMake(fs_base);
+}

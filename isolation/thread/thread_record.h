@@ -20,6 +20,7 @@
 #include "isolation/arch/layout.h"
 #include "isolation/arch/pkru.h"
 #include "isolation/base/ids.h"
+#include "isolation/domain/compartment_table.h"
 
 namespace bulkhead {
 
@@ -32,9 +33,20 @@ inline constexpr size_t kBackendStateBytes = 4096;
 struct Frame {
   Pkru pkru;
   CompartmentId current;
-  CompartmentId left;  // the compartment that ran
+  CompartmentId left;    // the compartment that ran
+  CompartmentId beyond;  // the same if it was beyond `current`'s domain
   uintptr_t stack;     // where the next gate into `left` would have started
 };
+
+// The heap's own (allocator/heap/thread_cache.h), under its compartment's key.
+struct ThreadCache;
+
+// Of a record whose thread must take the long way of free(). No compartment's
+// tag in the page map.
+inline constexpr uint32_t kNoTag = 0x1ff;
+
+// Blocks that one refill brings at most.
+inline constexpr size_t kMostBatch = 64;
 
 struct alignas(64) ThreadRecord {
   // Read by assembly; see layout.h.
@@ -43,6 +55,32 @@ struct alignas(64) ThreadRecord {
   void* backend_state = nullptr;
   Pkru pkru{0};                   // owned bits in this domain
   CompartmentId current = kRoot;  // whose domain that is
+  // For malloc()'s and free()'s short way (allocator/heap/fast_path.S): the
+  // current compartment's cache; the whole of PKRU as it was last seen in this
+  // domain; and the current compartment's tag in the page map, or kNoTag.
+  ThreadCache* cache = nullptr;
+  uint32_t whole_pkru = 0;
+  uint32_t heap_tag = kNoTag;
+
+  // Written by the ways into the monitor.
+  uint32_t busy = 0;
+  CompartmentId caller = kRoot;  // in whose domain the thread called
+  uintptr_t caller_stack = 0;
+
+  // The upper end of the thread's stack in each compartment, free part; 0:
+  // none.
+  uintptr_t stacks[BH_MAX_COMPARTMENTS] = {};
+  // The upper end of the whole stack.
+  uintptr_t stack_ends[BH_MAX_COMPARTMENTS] = {};
+  uintptr_t monitor_stack = 0;
+  CompartmentId claimed = kRoot;  // `caller`, if beyond the record's domain
+  // A signal that came while the thread was busy, and the mask to go back to.
+  uint32_t pending_signal = 0;
+  uint64_t pending_mask = 0;
+  uint64_t pending_info[BH_SIGINFO_BYTES / 8] = {};
+  uint32_t modelled_pkru = 0;  // the register, where the build models it
+  // The FS base, if malloc() and free() may take their short way; else 0.
+  uintptr_t short_fs_base = 0;
 
   int tid = 0;
   bool exiting = false;  // its thread said goodbye, and may still run a little
@@ -52,18 +90,18 @@ struct alignas(64) ThreadRecord {
   // what every domain will use.
   uint32_t serving_libc = 0;
   void* signal_stack = nullptr;
-
-  // The upper end of the thread's stack in each compartment, free part; 0:
-  // none.
-  alignas(64) uintptr_t stacks[BH_MAX_COMPARTMENTS] = {};
-  // The upper end of the whole stack.
-  uintptr_t stack_ends[BH_MAX_COMPARTMENTS] = {};
+  char name[kNameBytes] = {};  // of a compartment to create
 
   Frame frames[kMostFrames] = {};
 
-  // Blocks, by owner, that this record's threads handed out and took back.
-  uint64_t allocations[BH_MAX_COMPARTMENTS] = {};
-  uint64_t frees[BH_MAX_COMPARTMENTS] = {};
+  // By owner: the thread's caches; and the blocks that went from the heap to
+  // this record's threads, and came back.
+  ThreadCache* caches[BH_MAX_COMPARTMENTS] = {};
+  uint64_t taken[BH_MAX_COMPARTMENTS] = {};
+  uint64_t returned[BH_MAX_COMPARTMENTS] = {};
+
+  // What a refill brought, until the caller has copied it.
+  uintptr_t batch[kMostBatch] = {};
 
   alignas(64) unsigned char backend_storage[kBackendStateBytes] = {};
 };
@@ -72,8 +110,25 @@ static_assert(offsetof(ThreadRecord, fs_base) == BH_RECORD_FS_BASE);
 static_assert(offsetof(ThreadRecord, backend_state) == BH_RECORD_BACKEND_STATE);
 static_assert(offsetof(ThreadRecord, pkru) == BH_RECORD_PKRU);
 static_assert(offsetof(ThreadRecord, current) == BH_RECORD_CURRENT);
+static_assert(offsetof(ThreadRecord, cache) == BH_RECORD_CACHE);
+static_assert(offsetof(ThreadRecord, whole_pkru) == BH_RECORD_WHOLE_PKRU);
+static_assert(offsetof(ThreadRecord, heap_tag) == BH_RECORD_HEAP_TAG);
+static_assert(offsetof(ThreadRecord, busy) == BH_RECORD_BUSY);
+static_assert(offsetof(ThreadRecord, caller) == BH_RECORD_CALLER);
+static_assert(offsetof(ThreadRecord, caller_stack) == BH_RECORD_CALLER_STACK);
 static_assert(offsetof(ThreadRecord, stacks) == BH_RECORD_STACKS);
 static_assert(offsetof(ThreadRecord, stack_ends) == BH_RECORD_STACK_ENDS);
+static_assert(offsetof(ThreadRecord, monitor_stack) == BH_RECORD_MONITOR_STACK);
+static_assert(offsetof(ThreadRecord, claimed) == BH_RECORD_CLAIMED);
+static_assert(offsetof(ThreadRecord, pending_signal) ==
+              BH_RECORD_PENDING_SIGNAL);
+static_assert(offsetof(ThreadRecord, pending_mask) == BH_RECORD_PENDING_MASK);
+static_assert(offsetof(ThreadRecord, pending_info) == BH_RECORD_PENDING_INFO);
+static_assert(offsetof(ThreadRecord, modelled_pkru) == BH_RECORD_MODELLED_PKRU);
+static_assert(offsetof(ThreadRecord, short_fs_base) == BH_RECORD_SHORT_FS);
+
+// The tag of a compartment's pages in the page map: never 0, never kNoTag.
+constexpr uint32_t HeapTag(CompartmentId id) { return Index(id) + 1; }
 
 // The record that the GS base points at. REQUIRES: the library is initialised.
 inline ThreadRecord* RecordAtGs() {
@@ -83,8 +138,14 @@ inline ThreadRecord* RecordAtGs() {
 }
 
 // Finds or makes the calling thread's record and puts the thread into the root
-// domain. Runs in: any domain.
+// domain. errno is kept. Runs in: any domain.
 ThreadRecord* AttachThread();
+
+// The same for the first thread of the process, before metadata is sealed.
+ThreadRecord* AttachFirstThread();
+
+// Makes `id` the current compartment of the record. Runs in: the monitor.
+void SetCurrent(ThreadRecord& record, CompartmentId id);
 
 // The calling thread's record. REQUIRES: the library is initialised.
 inline ThreadRecord* CurrentRecord() {
@@ -95,6 +156,10 @@ inline ThreadRecord* CurrentRecord() {
   return AttachThread();
 }
 
+// The calling thread's record, or nullptr if it has none yet; asks nothing of
+// the GS base. Signal-safe.
+ThreadRecord* FindOwnRecord();
+
 // How fresh records' allocator state is set up; set by the allocator before the
 // first record is made.
 using StateInitialiser = void (*)(void* state);
@@ -103,13 +168,11 @@ extern StateInitialiser initialise_backend_state;
 // The first of all records; the rest through `next`. Records are never freed.
 ThreadRecord* FirstRecord();
 
-// Marks the thread of `record` as leaving.
-void MarkExiting(ThreadRecord* record);
-
 // Held around fork(). In the child, all records but the caller's are free.
+// Run in: the monitor.
 void LockThreadRecords();
 void UnlockThreadRecords();
-void ForgetOtherThreads();
+void ForgetOtherThreads(const ThreadRecord& own);
 
 }  // namespace bulkhead
 

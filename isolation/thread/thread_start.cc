@@ -15,13 +15,12 @@
 #include "isolation/arch/gate.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/cages.h"
+#include "isolation/thread/call_monitor.h"
+#include "isolation/thread/remembered.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
 namespace {
-
-constinit pthread_key_t exit_key = 0;
-constinit bool exit_key_made = false;
 
 // What a thread shall run: a routine of pthread_create() returns void*, one of
 // thrd_create() int.
@@ -33,12 +32,14 @@ struct Start {
 
 // Runs when a thread ends. Other destructors may still allocate after it: the
 // record stays in use until the kernel no longer knows the thread.
-void SayGoodbye(void* record) {
-  MarkExiting(static_cast<ThreadRecord*>(record));
+void SayGoodbye(void*) {
+  CallMonitor(*CurrentRecord(), MonitorCall::kMarkExiting);
 }
 
 __attribute__((constructor)) void MakeExitKey() {
-  exit_key_made = pthread_key_create(&exit_key, SayGoodbye) == 0;
+  pthread_key_t key;
+  if (pthread_key_create(&key, SayGoodbye) != 0) return;
+  Remember(Remembered::kExitKey, uint64_t{key} + 1);
 }
 
 template <typename Result>
@@ -47,20 +48,21 @@ Result Run(void* raw_start) {
   ThreadRecord* record = AttachThread();
   const auto start = *static_cast<Start<Result>*>(raw_start);
   free(raw_start);
-  if (exit_key_made) pthread_setspecific(exit_key, record);
+  const uint64_t key = Recall(Remembered::kExitKey);
+  if (key != 0) pthread_setspecific(static_cast<pthread_key_t>(key - 1), record);
   return start.routine(start.argument);
 }
 
-// libc's function of that name, found once and kept in `known`.
+// libc's function of that name, found once.
 template <typename Function>
-Function Next(const char* name, Function& known) {
-  Function found = __atomic_load_n(&known, __ATOMIC_ACQUIRE);
-  if (found == nullptr) {
-    found = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-    BULKHEAD_CHECK(found != nullptr, "libc cannot create threads");
-    __atomic_store_n(&known, found, __ATOMIC_RELEASE);
+Function Next(const char* name, Remembered slot) {
+  uint64_t found = Recall(slot);
+  if (found == 0) {
+    found = reinterpret_cast<uintptr_t>(dlsym(RTLD_NEXT, name));
+    BULKHEAD_CHECK(found != 0, "libc cannot create threads");
+    Remember(slot, found);
   }
-  return found;
+  return reinterpret_cast<Function>(found);
 }
 
 // Creates a thread by `create(run, start)`; `no_memory` when there is none.
@@ -75,15 +77,12 @@ int StartThread(Result (*routine)(void*), void* argument, int no_memory,
   // The thread's TLS and its bookkeeping are for every domain, and outlive the
   // compartment that the creator may be in.
   ThreadRecord* record = CurrentRecord();
-  ++record->serving_libc;
+  CallMonitor(*record, MonitorCall::kServeLibc, 1);
   const int result = create(Run<Result>, start);
-  --record->serving_libc;
+  CallMonitor(*record, MonitorCall::kServeLibc, 0);
   if (result != 0) free(start);
   return result;
 }
-
-constinit decltype(&pthread_create) next_pthread_create = nullptr;
-constinit decltype(&thrd_create) next_thrd_create = nullptr;
 
 }  // namespace
 }  // namespace bulkhead
@@ -94,7 +93,8 @@ extern "C" BULKHEAD_API int pthread_create(pthread_t* thread,
                                            void* argument) {
   return bulkhead::StartThread(
       routine, argument, EAGAIN, [&](void* (*run)(void*), void* start) {
-        return bulkhead::Next("pthread_create", bulkhead::next_pthread_create)(
+        return bulkhead::Next<decltype(&pthread_create)>(
+            "pthread_create", bulkhead::Remembered::kPthreadCreate)(
             thread, attributes, run, start);
       });
 }
@@ -104,7 +104,8 @@ extern "C" BULKHEAD_API int thrd_create(thrd_t* thread, thrd_start_t routine,
   static_assert(thrd_success == 0);
   return bulkhead::StartThread(
       routine, argument, thrd_nomem, [&](int (*run)(void*), void* start) {
-        return bulkhead::Next("thrd_create", bulkhead::next_thrd_create)(
+        return bulkhead::Next<decltype(&thrd_create)>(
+            "thrd_create", bulkhead::Remembered::kThrdCreate)(
             thread, run, start);
       });
 }

@@ -7,10 +7,12 @@
 #include <signal.h>
 #include <ucontext.h>
 
-#include "isolation/base/raw_log.h"
+#include "isolation/arch/gate.h"
+#include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/thread/current.h"
+#include "isolation/thread/signal_action.h"
 #include "isolation/violation/report.h"
 
 namespace bulkhead {
@@ -21,14 +23,16 @@ constexpr uint64_t kWriteFault = 2;  // bit 1 of the page-fault error code
 constexpr uint32_t kPkruState = 9;   // its component of XSAVE
 constexpr uint32_t kExtendedMagic = 0x46505853;  // FP_XSTATE_MAGIC1
 
-constinit struct sigaction previous = {};
+// A read below this is of a thread record by a thread whose GS base is 0.
+constexpr uintptr_t kRecordAtZero = sizeof(ThreadRecord);
 
-// PKRU of the interrupted code, from the XSAVE area of the signal frame (Linux,
-// arch/x86/include/uapi/asm/sigcontext.h). False: the frame has none.
-bool InterruptedPkru(const ucontext_t& context, Pkru& pkru) {
-  const auto* area =
-      reinterpret_cast<const unsigned char*>(context.uc_mcontext.fpregs);
-  if (area == nullptr) return false;
+// Where PKRU of the interrupted code stands in the XSAVE area of the signal frame
+// (Linux, arch/x86/include/uapi/asm/sigcontext.h). nullptr: the frame has none,
+// or it is as after reset, 0.
+unsigned char* FindPkru(const ucontext_t& context, bool& is_reset) {
+  auto* area = reinterpret_cast<unsigned char*>(context.uc_mcontext.fpregs);
+  is_reset = false;
+  if (area == nullptr) return nullptr;
   const auto word = [area](size_t offset) {
     uint64_t value;
     __builtin_memcpy(&value, area + offset, sizeof(value));
@@ -37,18 +41,27 @@ bool InterruptedPkru(const ucontext_t& context, Pkru& pkru) {
   // struct _fpx_sw_bytes stands in the last 48 bytes of the legacy area; the
   // header's first word, XSTATE_BV, says which components are not as after
   // reset.
-  if (static_cast<uint32_t>(word(464)) != kExtendedMagic) return false;
-  if ((word(464 + 8) & (1u << kPkruState)) == 0) return false;
+  if (static_cast<uint32_t>(word(464)) != kExtendedMagic) return nullptr;
+  if ((word(464 + 8) & (1u << kPkruState)) == 0) return nullptr;
   if ((word(512) & (1u << kPkruState)) == 0) {
-    pkru = Pkru{0};
-    return true;
+    is_reset = true;
+    return nullptr;
   }
   uint32_t size, offset, c, d;
   if (__get_cpuid_count(0xd, kPkruState, &size, &offset, &c, &d) == 0) {
-    return false;
+    return nullptr;
   }
-  pkru = Pkru{static_cast<uint32_t>(word(offset))};
-  return true;
+  return area + offset;
+}
+
+// False: the frame has none.
+bool InterruptedPkru(const ucontext_t& context, Pkru& pkru) {
+  bool is_reset;
+  const unsigned char* place = FindPkru(context, is_reset);
+  uint32_t value = 0;
+  if (place != nullptr) __builtin_memcpy(&value, place, sizeof(value));
+  pkru = Pkru{value};
+  return place != nullptr || is_reset;
 }
 
 CompartmentId InterruptedDomain(const ucontext_t& context,
@@ -67,19 +80,30 @@ bool IsGuardPage(const CompartmentRow& row, uintptr_t address) {
              kStackGuardBytes;
 }
 
-// Puts the previous handler back; the fault then happens again, to it.
-void PassOn() { sigaction(SIGSEGV, &previous, nullptr); }
+// Everyone may read metadata. A handler that Bulkhead was not asked to install,
+// or a thread older than the keys, cannot: it is given that right, and the read
+// happens again.
+bool LetReadMetadata(const ucontext_t& context) {
+  bool is_reset;
+  unsigned char* place = FindPkru(context, is_reset);
+  if (place == nullptr) return false;
+  uint32_t pkru;
+  __builtin_memcpy(&pkru, place, sizeof(pkru));
+  if ((pkru & Bits(Closed(metadata_key))) == 0) return false;
+  pkru &= Bits(~BothBits(metadata_key));
+  pkru |= Bits(ReadOnly(metadata_key));
+  __builtin_memcpy(place, &pkru, sizeof(pkru));
+  return true;
+}
 
-void HandleFault(int, siginfo_t* info, void* raw_context) {
-  const auto& context = *static_cast<const ucontext_t*>(raw_context);
-  const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
-  const bool from_kernel_check =
-      info->si_code == kPkuError || info->si_code == SEGV_ACCERR;
-  CompartmentId owner;
-  if (!from_kernel_check || !FindOwner(address, owner) || owner == kRoot) {
-    PassOn();
-    return;
-  }
+bool IsMetadata(uintptr_t address) {
+  const auto is_in = [address](PageRange pages) {
+    return address - pages.begin < pages.bytes;
+  };
+  return is_in(reservation.metadata()) || is_in(SealedData());
+}
+
+ViolationPlace PlaceOf(uintptr_t address, const ucontext_t& context) {
   const ThreadRecord& record = *CurrentRecord();
   const auto& registers = context.uc_mcontext.gregs;
   ViolationPlace place;
@@ -92,9 +116,30 @@ void HandleFault(int, siginfo_t* info, void* raw_context) {
   place.stack_readable =
       !FindOwner(static_cast<uintptr_t>(registers[REG_RSP]), stack_owner) ||
       stack_owner == kRoot;
-  ViolationKind kind = (registers[REG_ERR] & kWriteFault) != 0
-                           ? ViolationKind::kCompartmentWrite
-                           : ViolationKind::kCompartmentRead;
+  return place;
+}
+
+// Answers a fault that Bulkhead caused or can mend, and reports one that shows
+// a violation. False: the fault is the program's.
+bool HandleFault(siginfo_t& info, ucontext_t& context) {
+  const auto address = reinterpret_cast<uintptr_t>(info.si_addr);
+  if (address < kRecordAtZero && FindOwnRecord() == nullptr) {
+    // A thread older than the library: its GS base is 0.
+    AttachThread();
+    return true;
+  }
+  if (info.si_code != kPkuError && info.si_code != SEGV_ACCERR) return false;
+  const bool writes =
+      (context.uc_mcontext.gregs[REG_ERR] & kWriteFault) != 0;
+  if (info.si_code == kPkuError && IsMetadata(address)) {
+    if (!writes && LetReadMetadata(context)) return true;
+    ReportViolation(ViolationKind::kMetadataWrite, PlaceOf(address, context));
+  }
+  CompartmentId owner;
+  if (!FindOwner(address, owner) || owner == kRoot) return false;
+  const ViolationPlace place = PlaceOf(address, context);
+  ViolationKind kind = writes ? ViolationKind::kCompartmentWrite
+                              : ViolationKind::kCompartmentRead;
   if (IsGuardPage(RowOf(owner), address) && place.domain == owner) {
     kind = ViolationKind::kStackOverflow;
   }
@@ -103,13 +148,6 @@ void HandleFault(int, siginfo_t* info, void* raw_context) {
 
 }  // namespace
 
-void InstallFaultHandler() {
-  struct sigaction action = {};
-  action.sa_sigaction = HandleFault;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  sigemptyset(&action.sa_mask);
-  BULKHEAD_CHECK(sigaction(SIGSEGV, &action, &previous) == 0,
-                 "the SIGSEGV handler could not be installed");
-}
+void RegisterFaultHandler() { fault_handler = HandleFault; }
 
 }  // namespace bulkhead

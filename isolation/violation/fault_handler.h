@@ -1,17 +1,16 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// SIGSEGV handler: turns faults on compartments' memory into reports and passes
-// every other on to whoever handled it before.
+// What Bulkhead makes of a SIGSEGV before the program sees it: mends what it
+// caused itself, reports violations, and leaves every other fault alone.
 
 #ifndef BULKHEAD_ISOLATION_VIOLATION_FAULT_HANDLER_H_
 #define BULKHEAD_ISOLATION_VIOLATION_FAULT_HANDLER_H_
 
 namespace bulkhead {
 
-// Installs the handler. A program that installs its own later replaces it, and
-// with it the reports; what is enforced stays enforced.
-void InstallFaultHandler();
+// Makes it the fault_handler of isolation/thread. Once, at start.
+void RegisterFaultHandler();
 
 }  // namespace bulkhead
 

@@ -179,12 +179,15 @@ TEST_F(GateAttackTest, NoJumpIntoAGateLandsWithTheVaultOpen) {
   int lost = 0;
   for (bool done = false; !done; ++lost) {
     const auto child = RunInChild([&] { JumpEverywhere(sets, progress); });
-    done = child.exited;
-    ASSERT_TRUE(child.ExitedWith(0) || (!child.exited && child.code != SIGALRM))
+    done = child.ExitedWith(0);
+    // A report that could not be finished on the attacker's stack ends so.
+    constexpr int kReportFailed = 134;
+    ASSERT_TRUE(done || child.ExitedWith(kReportFailed) ||
+                (!child.exited && child.code != SIGALRM))
         << "status or signal " << child.code << " at offset "
         << progress->place - bulkhead_gates_begin << " with register set "
         << progress->set - 1 << child.errors;
-    ASSERT_LT(lost, 200) << "most jumps shall be survived and looked at";
+    ASSERT_LT(lost * 2, expected) << "most jumps shall be survived";
   }
   EXPECT_EQ(progress->jumps, expected);
   EXPECT_GT(progress->jumps, 1000);

@@ -128,7 +128,13 @@ Command Variant::With(std::vector<std::string> arguments) const {
   command.arguments = {program};
   command.arguments.insert(command.arguments.end(), arguments.begin(),
                            arguments.end());
-  if (!library.empty()) command.variables.push_back("LD_PRELOAD=" + library);
+  if (!library.empty()) {
+    // What this process runs under, such as a timer, its children do too.
+    const char* const others = getenv("LD_PRELOAD");
+    command.variables.push_back("LD_PRELOAD=" + library +
+                                (others == nullptr ? "" : ":") +
+                                (others == nullptr ? "" : others));
+  }
   return command;
 }
 

@@ -24,6 +24,9 @@ constexpr char kUsage[] =
 
 constexpr int kExitUsage = 2;
 
+// In the environment of a program that was started again.
+constexpr char kRestarted[] = "BULKHEAD_TEST_PRELOADED";
+
 struct Arguments {
   std::string allocator;
   std::string preload;
@@ -49,15 +52,20 @@ Arguments Parse(int argc, char** argv) {
   return arguments;
 }
 
-// Starts this program again with the library preloaded. Returns only on
-// failure.
+// Starts this program again with the library preloaded, before what is already.
+// Returns only on failure.
 void PreloadAndRestart(const std::string& library, char** argv) {
   char* const absolute = realpath(library.c_str(), nullptr);
   if (absolute == nullptr) {
     std::perror(library.c_str());
     return;
   }
-  setenv("LD_PRELOAD", absolute, 1);
+  const char* const others = getenv("LD_PRELOAD");
+  std::string preload = absolute;
+  free(absolute);
+  if (others != nullptr) preload = preload + ":" + others;
+  setenv("LD_PRELOAD", preload.c_str(), 1);
+  setenv(kRestarted, "1", 1);
   execv("/proc/self/exe", argv);
   std::perror("/proc/self/exe");
 }
@@ -70,7 +78,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, kUsage, argv[0]);
     return kExitUsage;
   }
-  if (arguments.allocator == "preloaded" && getenv("LD_PRELOAD") == nullptr) {
+  if (arguments.allocator == "preloaded" && getenv(kRestarted) == nullptr) {
     PreloadAndRestart(arguments.preload, argv);
     return EXIT_FAILURE;
   }

@@ -23,16 +23,17 @@ _LINKED_LINKOPTS = [
 
 _LIBRARY = "//:libbulkhead.so"
 
-def malloc_family_test(name, srcs, bulkhead_srcs = []):
+def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = []):
     """Makes NAME_linked, NAME_preloaded, and the control NAME_glibc.
 
     Args:
       name: prefix of the three tests.
       srcs: GoogleTest files that hold on glibc too.
       bulkhead_srcs: those that only Bulkhead can satisfy.
+      deps: of both, beyond :allocator_under_test and GoogleTest.
     """
-    deps = [
-        ":allocator_under_test",
+    deps = deps + [
+        "//tests/malloc_family:allocator_under_test",
         "@com_google_googletest//:gtest",
     ]
     native.cc_library(
@@ -62,7 +63,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         linkstatic = 1,
         malloc = "//:malloc",
         deps = [
-            ":main",
+            "//tests/malloc_family:main",
             name + "_bulkhead_cases",
             name + "_cases",
         ],
@@ -78,7 +79,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         data = [_LIBRARY],
         linkstatic = 1,
         deps = [
-            ":main",
+            "//tests/malloc_family:main",
             name + "_bulkhead_cases",
             name + "_cases",
         ],
@@ -90,12 +91,12 @@ def malloc_family_test(name, srcs, bulkhead_srcs = []):
         linkstatic = 1,
         tags = ["no-vm"],
         deps = [
-            ":main",
+            "//tests/malloc_family:main",
             name + "_cases",
         ],
     )
 
-def malloc_child_test(name, srcs, child, child_srcs):
+def malloc_child_test(name, srcs, child, child_srcs, data = [], tags = []):
     """Makes a test whose subject is a child program on every allocator.
 
     Args:
@@ -103,15 +104,21 @@ def malloc_child_test(name, srcs, child, child_srcs):
       srcs: the test's GoogleTest files.
       child: name of the child program.
       child_srcs: its sources.
+      data: what the child needs beyond Bulkhead's library.
+      tags: of the test.
     """
     native.cc_library(
         name = child + "_lib",
         testonly = 1,
         srcs = child_srcs,
         copts = MALLOC_TEST_COPTS,
-        linkopts = ["-lpthread"],
+        linkopts = [
+            "-ldl",
+            "-lpthread",
+        ],
         alwayslink = 1,
         linkstatic = 1,
+        deps = ["//isolation/include/bulkhead:c_header"],
     )
     native.cc_binary(
         name = child,
@@ -135,12 +142,13 @@ def malloc_child_test(name, srcs, child, child_srcs):
             "--library=$(rootpath %s)" % _LIBRARY,
         ],
         copts = BULKHEAD_COPTS,
-        data = [
+        data = data + [
             ":" + child,
             ":%s_linked" % child,
             _LIBRARY,
         ],
         linkstatic = 1,
+        tags = tags,
         deps = [
             "//tests/malloc_family:child_main",
             "//tests/malloc_family:child_process",

@@ -12,6 +12,7 @@
 
 #include <new>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/malloc_family/allocator_under_test.h"
@@ -87,12 +88,15 @@ class ServedByBulkhead : public testing::TestWithParam<Source> {};
 
 TEST_P(ServedByBulkhead, ItsCountGrows) {
   const uint64_t before = RootAllocations();
-  for (uint64_t i = 0; i < kRounds; ++i) {
-    void* const p = GetParam().allocate();
-    ASSERT_NE(p, nullptr);
-    free(p);
+  std::vector<void*> blocks(kRounds);
+  for (void*& block : blocks) {
+    block = GetParam().allocate();
+    ASSERT_NE(block, nullptr);
   }
-  EXPECT_GE(RootAllocations() - before, kRounds);
+  // The heap counts what goes to a thread's cache; some was there already.
+  constexpr uint64_t kMostCached = 64;
+  EXPECT_GE(RootAllocations() - before, kRounds - kMostCached);
+  for (void* block : blocks) free(block);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ServedByBulkhead, testing::ValuesIn(kSources),

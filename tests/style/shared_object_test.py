@@ -22,14 +22,29 @@ _MALLOC_FAMILY = """
 """.split()
 
 # Calls of libc that Bulkhead stands in front of.
-_WRAPPED = ["pthread_create", "thrd_create"]
+_WRAPPED = [
+    "pthread_create",
+    "thrd_create",
+    "sigaction",
+    "__sigaction",
+    "signal",
+    "bsd_signal",
+    "ssignal",
+    "sysv_signal",
+    "__sysv_signal",
+]
 
 _NEEDED = ["ld-linux-x86-64.so.2", "libc.so.6"]
 
-# The instructions between a WRPKRU and the comparison that must follow it:
-# masks and bounds into a register, no call, no store, no jump.
-_BETWEEN = re.compile(r"(?:and|movzwl|mov|lea|shl|add)\s.*,%\w+(?:\s+#.*)?$")
-_MOST_BETWEEN = 3
+# What may stand between a WRPKRU and the comparison that must follow it: masks
+# and loads into a register, and other checks; no call, no store, no other jump.
+_BETWEEN = re.compile(
+    r"(?:and|movzwl|mov|lea|shl|add|or|sub)\s.*,%\w+(?:\s+#.*)?$|rdfsbase %\w+$"
+    r"|cmp[lq]?\s|j(?:ae|ne)\s.*<bulkhead_gate_violated>$"
+)
+_COMPARISON = re.compile(r"cmp\s.*,%e(?:ax|dx)(?:\s+#.*)?$")
+_DEPARTURE = re.compile(r"jne\s.*<bulkhead_gate_violated>$")
+_MOST_BETWEEN = 32
 
 
 def _operators():
@@ -92,10 +107,19 @@ class InstructionsTest(unittest.TestCase):
         writers = [at for at, text in enumerate(instructions) if text == "wrpkru"]
         self.assertTrue(writers)
         for at in writers:
-            following = instructions[at + 1 : at + 2 + _MOST_BETWEEN]
-            while following and _BETWEEN.match(following[0]):
-                following.pop(0)
-            self.assertTrue(following and following[0].startswith("cmp"), instructions[at : at + 5])
+            following = instructions[at + 1 : at + 1 + _MOST_BETWEEN]
+            pairs = zip(following, following[1:])
+            compared = next(
+                (
+                    i
+                    for i, (one, other) in enumerate(pairs)
+                    if _COMPARISON.match(one) and _DEPARTURE.match(other)
+                ),
+                None,
+            )
+            self.assertIsNotNone(compared, following)
+            for text in following[:compared]:
+                self.assertRegex(text, _BETWEEN, following)
         self.assertEqual(_code().count(b"\x0f\x01\xef"), len(writers), "WRPKRU inside another one")
 
     def test_no_xrstor(self):

@@ -1,0 +1,71 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "allocator/heap/bad_free.h"
+
+#include "allocator/heap/heap_monitor.h"
+#include "isolation/base/raw_log.h"
+#include "isolation/domain/reservation.h"
+#include "isolation/thread/call_monitor.h"
+
+namespace bulkhead {
+namespace {
+
+ViolationKind KindOf(FreeStatus status) {
+  switch (status) {
+    case FreeStatus::kInterior:
+      return ViolationKind::kInteriorFree;
+    case FreeStatus::kFree:
+      return ViolationKind::kDoubleFree;
+    case FreeStatus::kNothing:
+      return ViolationKind::kWildFree;
+    case FreeStatus::kForeign:
+      return ViolationKind::kForeignFree;
+    case FreeStatus::kDone:
+    case FreeStatus::kNoMemory:
+      break;
+  }
+  Die("a block in use was taken for a bad one");
+}
+
+}  // namespace
+
+void BadFree::Report(ViolationKind kind) const {
+  ViolationPlace place;
+  place.address = address_;
+  place.program_counter = reinterpret_cast<uintptr_t>(return_address_);
+  place.after_call = true;
+  place.domain = CurrentCompartment(record_);
+  ReportViolation(kind, place);
+}
+
+void BadFree::ReportState() const {
+  ReportUnlessInUse();
+  Die("a block in use was taken for a bad one");
+}
+
+void BadFree::ReportUnlessInUse() const {
+  const bh_result state =
+      CallMonitor(record_, MonitorCall::kInspect, address_);
+  const auto status = static_cast<FreeStatus>(state.status);
+  if (status != FreeStatus::kDone) Report(KindOf(status));
+}
+
+size_t BadFree::SizeInUse() const {
+  ReportUnlessInUse();
+  return CallMonitor(record_, MonitorCall::kInspect, address_).value;
+}
+
+void ReportBadFlush(bh_result result, CompartmentId id,
+                    const void* return_address) {
+  const BadFree bad(*CurrentRecord(), result.value, return_address);
+  CompartmentId owner;
+  const bool is_own = FindOwner(result.value, owner) && owner == id;
+  // What free() let in was a block of the compartment's at that time.
+  const bool was_freed_twice =
+      is_own && static_cast<FreeStatus>(result.status) == FreeStatus::kFree;
+  bad.Report(was_freed_twice ? ViolationKind::kDoubleFree
+                             : ViolationKind::kCorruptCache);
+}
+
+}  // namespace bulkhead

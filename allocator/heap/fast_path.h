@@ -1,0 +1,54 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The assembly of fast_path.S as C++ sees it.
+
+#ifndef BULKHEAD_ALLOCATOR_HEAP_FAST_PATH_H_
+#define BULKHEAD_ALLOCATOR_HEAP_FAST_PATH_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/heap/fast_path_layout.h"
+
+namespace bulkhead {
+
+// Where those of malloc()'s and free()'s calls go that do not take the short
+// way: at first to the start of the heap; without keys to the short way for
+// machines that have none; else to the long way. Constant after start.
+struct HeapEntries {
+  void* (*allocate)(size_t size);
+  void (*free)(void* pointer);
+  void (*free_sized)(void* pointer, size_t size);
+};
+static_assert(offsetof(HeapEntries, allocate) == BH_ENTRIES_ALLOCATE);
+static_assert(offsetof(HeapEntries, free) == BH_ENTRIES_FREE);
+static_assert(offsetof(HeapEntries, free_sized) == BH_ENTRIES_FREE_SIZED);
+
+}  // namespace bulkhead
+
+extern "C" {
+
+extern bulkhead::HeapEntries bulkhead_heap_entries;
+
+// By size in units of 16 bytes, rounded up: the offset of the bin in a cache.
+extern const std::array<uint16_t, BH_MOST_TABLED / 16 + 1> bulkhead_bin_offsets;
+
+void* bulkhead_malloc_without_keys(size_t size);
+void bulkhead_free_without_keys(void* pointer);
+void bulkhead_free_sized_without_keys(void* pointer, size_t size);
+
+// The long ways: whatever fast_path.S does not do. nullptr: no memory, or a size
+// above PTRDIFF_MAX; errno is then ENOMEM. A bad pointer or size ends the process
+// with a report, which names the caller's return address.
+void* bulkhead_allocate_long(size_t size);
+void bulkhead_free_long(void* pointer);
+void bulkhead_free_sized_long(void* pointer, size_t size);
+
+// operator new where the short way does not serve; allocator/entry has it.
+void* bulkhead_new(size_t size);
+
+}  // extern "C"
+
+#endif  // BULKHEAD_ALLOCATOR_HEAP_FAST_PATH_H_

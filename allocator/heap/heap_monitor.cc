@@ -1,0 +1,343 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "allocator/heap/heap_monitor.h"
+
+#include "allocator/heap/page_map.h"
+#include "allocator/heap/thread_cache.h"
+#include "allocator/jemalloc/backend.h"
+#include "isolation/arch/monitor.h"
+#include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
+#include "isolation/domain/cages.h"
+#include "isolation/domain/heap_hooks.h"
+#include "isolation/domain/metadata_region.h"
+#include "isolation/sys/syscalls.h"
+#include "isolation/thread/thread_record.h"
+
+namespace bulkhead {
+namespace {
+
+// By compartment. Guarded by the state of the compartment's row.
+constinit BULKHEAD_SEALED bulkhead_arena arenas[BH_MAX_COMPARTMENTS] = {};
+
+void InitialiseState(void* state) {
+  bulkhead_backend_initialise_state(state, kBackendStateBytes);
+}
+
+uintptr_t Commit(uint32_t owner, size_t bytes, size_t alignment) {
+  return CommitHeap(RowOf(CompartmentId{owner}), bytes, alignment);
+}
+
+bulkhead_arena ArenaOf(CompartmentId id) { return arenas[Index(id)]; }
+
+bool HasHeap(uint64_t row) {
+  return row < BH_MAX_COMPARTMENTS && arenas[row] != BULKHEAD_NO_ARENA;
+}
+
+bool CreateHeap(CompartmentId id) {
+  arenas[Index(id)] = bulkhead_backend_make_arena(Index(id));
+  return arenas[Index(id)] != BULKHEAD_NO_ARENA;
+}
+
+void DiscardHeap(CompartmentId id) {
+  bulkhead_backend_destroy_arena(ArenaOf(id));
+  arenas[Index(id)] = BULKHEAD_NO_ARENA;
+  for (const HeapRun& run : RowOf(id).runs) {
+    UnmapPages(run.cages.begin, run.committed);
+  }
+  for (ThreadRecord* record = FirstRecord(); record != nullptr;
+       record = record->next) {
+    record->caches[Index(id)] = nullptr;
+  }
+}
+
+bh_result Status(FreeStatus status, uintptr_t address = 0) {
+  return {address, static_cast<uint64_t>(status)};
+}
+
+FreeStatus StatusOf(bulkhead_block block) {
+  switch (block) {
+    case BULKHEAD_BLOCK_LIVE:
+      return FreeStatus::kDone;
+    case BULKHEAD_BLOCK_INTERIOR:
+      return FreeStatus::kInterior;
+    case BULKHEAD_BLOCK_FREE:
+      return FreeStatus::kFree;
+    case BULKHEAD_BLOCK_NONE:
+      return FreeStatus::kNothing;
+  }
+  Die("unknown state of a block");
+}
+
+// Whether the caller's rights let it write to the heap of `owner`.
+bool CallerMayWrite(const ThreadRecord& record, CompartmentId owner) {
+  if (owner == kRoot || owner == record.caller) return true;
+  if (enforcement == Enforcement::kPku) {
+    const Pkru rights = record.pkru & Pkru{RowOf(record.claimed).open_mask};
+    return Bits(rights & BothBits(RowOf(owner).key)) == 0;
+  }
+  for (uint32_t i = 0; i < record.depth; ++i) {
+    if (record.frames[i].current == owner) return true;
+  }
+  return false;
+}
+
+// Finds out whether the caller may free or change the block at `address`.
+FreeStatus Check(const ThreadRecord& record, uintptr_t address,
+                 CompartmentId& owner, size_t& size) {
+  if (!FindOwner(address, owner)) return FreeStatus::kNothing;
+  if (!CallerMayWrite(record, owner)) return FreeStatus::kForeign;
+  const FreeStatus status =
+      StatusOf(bulkhead_backend_inspect(address, &size));
+  // A cache is a block to jemalloc, but nobody's to free.
+  if (status == FreeStatus::kDone && PageEntryOf(address) == 0) {
+    return FreeStatus::kNothing;
+  }
+  return status;
+}
+
+uintptr_t TakeBlock(ThreadRecord& record, CompartmentId id, size_t size,
+                    size_t alignment, bool& zeroed) {
+  uintptr_t block =
+      bulkhead_backend_allocate(ArenaOf(id), size, alignment, &zeroed);
+  if (block == 0 && size <= CommittedBytes(RowOf(id))) {
+    // jemalloc cuts no small block out of a much larger run of freed pages,
+    // unless they have been purged: nothing would ever come of those again.
+    bulkhead_backend_purge(ArenaOf(id));
+    block = bulkhead_backend_allocate(ArenaOf(id), size, alignment, &zeroed);
+  }
+  if (block != 0) ++record.taken[Index(id)];
+  return block;
+}
+
+void Map(uintptr_t block, CompartmentId id) {
+  const uint32_t size_class = bulkhead_backend_pages_of(block).size_class;
+  MapBlock(block, PageEntry(SizeClass{size_class < kLastClass ? size_class
+                                                              : kLastClass},
+                            id));
+}
+
+bh_result Allocate(ThreadRecord& record, uint64_t row, uint64_t size,
+                   uint64_t alignment, uint64_t) {
+  if (!HasHeap(row) || size > PTRDIFF_MAX || alignment == 0 ||
+      (alignment & (alignment - 1)) != 0) {
+    return {};
+  }
+  const CompartmentId id{static_cast<uint32_t>(row)};
+  bool zeroed = false;
+  const uintptr_t block = TakeBlock(record, id, size, alignment, zeroed);
+  if (block == 0) return {};
+  Map(block, id);
+  return {block, static_cast<uint64_t>(zeroed ? AllocateStatus::kZeroed
+                                              : AllocateStatus::kAsIs)};
+}
+
+bh_result Refill(ThreadRecord& record, uint64_t raw_class, uint64_t wanted,
+                 uint64_t, uint64_t) {
+  const CompartmentId id = record.caller;
+  if (!HasHeap(Index(id)) || raw_class == 0 || raw_class >= kSmallClasses ||
+      wanted > kMostBatch) {
+    return {};
+  }
+  const SizeClass size_class{static_cast<uint32_t>(raw_class)};
+  size_t count = bulkhead_backend_fill(ArenaOf(id), Index(size_class),
+                                       record.batch, wanted);
+  if (count == 0 && CommittedBytes(RowOf(id)) != 0) {
+    bulkhead_backend_purge(ArenaOf(id));
+    count = bulkhead_backend_fill(ArenaOf(id), Index(size_class), record.batch,
+                                  wanted);
+  }
+  const uint16_t entry = PageEntry(size_class, id);
+  for (size_t i = 0; i < count; ++i) MapBlock(record.batch[i], entry);
+  record.taken[Index(id)] += count;
+  return {count, 0};
+}
+
+// Puts blocks back that a cache of `id` held: whatever stands in `blocks`.
+bh_result PutBack(ThreadRecord& record, CompartmentId id, SizeClass size_class,
+                  const uintptr_t* blocks, size_t count) {
+  const uint16_t entry = PageEntry(size_class, id);
+  for (size_t i = 0; i < count; ++i) {
+    CompartmentId owner;
+    if (!FindOwner(blocks[i], owner)) {
+      return Status(FreeStatus::kNothing, blocks[i]);
+    }
+    if (owner != id) return Status(FreeStatus::kForeign, blocks[i]);
+    if (PageEntryOf(blocks[i]) != entry) {
+      size_t size;
+      const FreeStatus status =
+          StatusOf(bulkhead_backend_inspect(blocks[i], &size));
+      return Status(
+          status == FreeStatus::kDone ? FreeStatus::kNothing : status,
+          blocks[i]);
+    }
+  }
+  bulkhead_block state = BULKHEAD_BLOCK_LIVE;
+  size_t done = 0;
+  if (Index(size_class) < kSmallClasses) {
+    done = bulkhead_backend_flush(ArenaOf(id), Index(size_class), blocks, count,
+                                  &state);
+  } else {
+    for (; done < count; ++done) {
+      size_t size;
+      state = bulkhead_backend_inspect(blocks[done], &size);
+      if (state != BULKHEAD_BLOCK_LIVE) break;
+      bulkhead_backend_free(blocks[done]);
+    }
+  }
+  record.returned[Index(id)] += done;
+  if (done == count) return {};
+  return Status(StatusOf(state), blocks[done]);
+}
+
+// Puts back the `count` oldest blocks of a bin, loading each slot once.
+// REQUIRES: the cache's memory is readable.
+bh_result PutBackFrom(ThreadRecord& record, CompartmentId id,
+                      SizeClass size_class, size_t count) {
+  uintptr_t blocks[kBinSlots];
+  const CacheBin& bin = record.caches[Index(id)]->bins[Index(size_class)];
+  for (size_t i = 0; i < count; ++i) {
+    blocks[i] = __atomic_load_n(&bin.slots[i], __ATOMIC_RELAXED);
+  }
+  return PutBack(record, id, size_class, blocks, count);
+}
+
+bh_result Flush(ThreadRecord& record, uint64_t raw_class, uint64_t count,
+                uint64_t, uint64_t) {
+  const CompartmentId id = record.caller;
+  if (record.caches[Index(id)] == nullptr || raw_class == 0 ||
+      raw_class >= kCachedClasses || count > kBinSlots) {
+    return {};
+  }
+  return PutBackFrom(record, id, SizeClass{static_cast<uint32_t>(raw_class)},
+                     count);
+}
+
+// Without keys a compartment is closed to the monitor as to everyone else.
+bool MayHaveCache(const ThreadRecord& record) {
+  return !record.exiting &&
+         (record.caller == kRoot || enforcement == Enforcement::kPku);
+}
+
+bh_result MakeCache(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
+                    uint64_t) {
+  const CompartmentId id = record.caller;
+  if (!MayHaveCache(record) || !HasHeap(Index(id))) return {};
+  if (record.caches[Index(id)] == nullptr) {
+    bool zeroed = false;
+    const uintptr_t block = bulkhead_backend_allocate(
+        ArenaOf(id), kCacheBytes, kPageBytes, &zeroed);
+    if (block == 0) return {};
+    if (!zeroed && sys::Madvise(block, kCacheBytes, MADV_DONTNEED) != 0) {
+      bulkhead_backend_free(block);
+      return {};
+    }
+    record.caches[Index(id)] = reinterpret_cast<ThreadCache*>(block);
+  }
+  SetCurrent(record, record.current);
+  return {reinterpret_cast<uintptr_t>(record.caches[Index(id)]), 0};
+}
+
+// Empties one cache of the caller's and gives its memory back.
+bh_result DrainCache(ThreadRecord& record, CompartmentId id) {
+  bh_result first_bad = {};
+  for (uint32_t i = 1; i < kCachedClasses; ++i) {
+    const uint32_t count = __atomic_load_n(
+        &record.caches[Index(id)]->bins[i].count, __ATOMIC_RELAXED);
+    if (count > kBinSlots) {
+      first_bad = Status(FreeStatus::kNothing, count);
+      continue;
+    }
+    const bh_result result = PutBackFrom(record, id, SizeClass{i}, count);
+    if (result.status != 0) first_bad = result;
+  }
+  const auto block = reinterpret_cast<uintptr_t>(record.caches[Index(id)]);
+  record.caches[Index(id)] = nullptr;
+  bulkhead_backend_free(block);
+  return first_bad;
+}
+
+bh_result Leave(ThreadRecord& record) {
+  bh_result first_bad = {};
+  for (uint32_t row = 0; row < BH_MAX_COMPARTMENTS; ++row) {
+    if (record.caches[row] == nullptr) continue;
+    if (enforcement == Enforcement::kPku) bulkhead_monitor_read_pku(row);
+    const bh_result result = DrainCache(record, CompartmentId{row});
+    if (result.status != 0) first_bad = result;
+  }
+  if (enforcement == Enforcement::kPku) {
+    bulkhead_monitor_read_pku(Index(record.claimed));
+  }
+  SetCurrent(record, record.current);
+  return first_bad;
+}
+
+bh_result Free(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
+               uint64_t) {
+  CompartmentId owner = kRoot;
+  size_t size;
+  const FreeStatus status = Check(record, address, owner, size);
+  if (status != FreeStatus::kDone) return Status(status, address);
+  bulkhead_backend_free(address);
+  ++record.returned[Index(owner)];
+  return {};
+}
+
+bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
+                 uint64_t, uint64_t) {
+  CompartmentId owner = kRoot;
+  size_t had;
+  const FreeStatus status = Check(record, address, owner, had);
+  if (status != FreeStatus::kDone) return Status(status, address);
+  if (size > PTRDIFF_MAX || Index(ClassOf(had)) < kSmallClasses ||
+      !bulkhead_backend_resize(address, size)) {
+    return Status(FreeStatus::kNoMemory);
+  }
+  Map(address, owner);
+  return {};
+}
+
+bh_result Inspect(ThreadRecord&, uint64_t address, uint64_t, uint64_t,
+                  uint64_t) {
+  size_t size = 0;
+  const FreeStatus status = StatusOf(bulkhead_backend_inspect(address, &size));
+  return {size, static_cast<uint64_t>(status)};
+}
+
+bh_result Purge(ThreadRecord&, uint64_t row, uint64_t, uint64_t, uint64_t) {
+  if (HasHeap(row)) bulkhead_backend_purge(arenas[row]);
+  return {};
+}
+
+// The four numbers of bulkhead_arena_stats, in the record's batch.
+bh_result Measure(ThreadRecord& record, uint64_t row, uint64_t, uint64_t,
+                  uint64_t) {
+  bulkhead_arena_stats stats = {};
+  if (HasHeap(row)) bulkhead_backend_stats(arenas[row], &stats);
+  record.batch[0] = stats.allocated;
+  record.batch[1] = stats.active;
+  record.batch[2] = stats.mapped;
+  record.batch[3] = stats.metadata;
+  return {};
+}
+
+}  // namespace
+
+void StartHeapMonitor() {
+  heap_hooks.create = CreateHeap;
+  heap_hooks.discard = DiscardHeap;
+  heap_hooks.leave = Leave;
+  heap_hooks.before_fork = bulkhead_backend_before_fork;
+  heap_hooks.after_fork_in_parent = bulkhead_backend_after_fork_in_parent;
+  heap_hooks.after_fork_in_child = bulkhead_backend_after_fork_in_child;
+  heap_hooks.calls = {MakeCache, Refill, Flush,   Allocate, Free,
+                      Resize,    Inspect, Purge, Measure};
+  initialise_backend_state = InitialiseState;
+  InitialiseState(RecordAtGs()->backend_state);
+  BULKHEAD_CHECK(bulkhead_backend_start(Commit, UnmapPages) && CreateHeap(kRoot),
+                 "no memory to start the heap");
+  SetCurrent(*RecordAtGs(), kRoot);
+}
+
+}  // namespace bulkhead

@@ -1,0 +1,73 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A thread's cache of free blocks of one compartment. It lies in the
+// compartment's own memory, under its key: malloc() and free() use it without
+// the monitor, and only in the compartment's own domain.
+//
+// The monitor believes nothing that stands in it: it loads each slot once as it
+// flushes, and checks what it got.
+
+#ifndef BULKHEAD_ALLOCATOR_HEAP_THREAD_CACHE_H_
+#define BULKHEAD_ALLOCATOR_HEAP_THREAD_CACHE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/heap/page_map.h"
+#include "allocator/heap/size_class.h"
+
+namespace bulkhead {
+
+inline constexpr uint32_t kBinSlots = 63;
+
+// Free blocks of one size class, the last in the first out. A bin that was never
+// used has room for none, and so takes the long way.
+struct CacheBin {
+  uint32_t count = 0;
+  uint32_t room = 0;
+  uintptr_t slots[kBinSlots] = {};
+};
+static_assert(offsetof(CacheBin, count) == BH_BIN_COUNT);
+static_assert(offsetof(CacheBin, room) == BH_BIN_ROOM);
+static_assert(offsetof(CacheBin, slots) == BH_BIN_SLOTS);
+static_assert(sizeof(CacheBin) == size_t{1} << kTagBits,
+              "a page map entry without its tag is the offset of a bin");
+
+// What decides when idle blocks go back; in the place of the bin of class 0.
+struct CacheUpkeep {
+  uint32_t count = 0;  // as of a bin: none
+  uint32_t room = 0;
+  uint32_t trips = 0;     // to the monitor since the last look
+  uint32_t next_bin = 0;  // to look at
+  bool used[kCachedClasses] = {};  // since the last look
+};
+static_assert(sizeof(CacheUpkeep) <= sizeof(CacheBin));
+
+struct ThreadCache {
+  union {
+    CacheUpkeep upkeep;
+    CacheBin bins[kLastClass + 1];
+  };
+};
+
+inline constexpr size_t kCacheBytes = sizeof(ThreadCache);
+static_assert(kCacheBytes % kPageBytes == 0);
+
+// Blocks that a refill or a flush of this class moves at once.
+constexpr uint32_t BatchOf(SizeClass size_class) {
+  if (Index(size_class) >= kSmallClasses) return 1;
+  return SizeOf(size_class) <= 2048 ? 31 : 16;
+}
+
+// Blocks of this class that a bin holds at most.
+constexpr uint32_t RoomOf(SizeClass size_class) {
+  if (Index(size_class) < kSmallClasses) return 2 * BatchOf(size_class);
+  constexpr size_t kMostLarge = size_t{2} << 20;
+  const size_t blocks = kMostLarge / SizeOf(size_class);
+  return blocks > 16 ? 16 : static_cast<uint32_t>(blocks);
+}
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ALLOCATOR_HEAP_THREAD_CACHE_H_

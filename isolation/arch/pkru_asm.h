@@ -1,0 +1,108 @@
+/* Copyright 2026 The Bulkhead Authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Assembly that gates, monitor and signal entry share.
+ */
+#ifndef BULKHEAD_ISOLATION_ARCH_PKRU_ASM_H_
+#define BULKHEAD_ISOLATION_ARCH_PKRU_ASM_H_
+
+#include "isolation/arch/layout.h"
+
+	.intel_syntax noprefix
+
+/* eax := PKRU; ecx, edx := 0. */
+.macro READ_PKRU
+#ifdef BULKHEAD_MODELLED
+	mov	eax, gs:[BH_RECORD_MODELLED_PKRU]
+	xor	edx, edx
+#else
+	xor	ecx, ecx
+	rdpkru
+#endif
+.endm
+
+/* Writes eax to PKRU; clobbers ecx, edx. */
+.macro WRITE_PKRU
+#ifdef BULKHEAD_MODELLED
+	/* 28 dependent cycles between fences: the published cost. */
+	lfence
+	mov	edx, eax
+	.rept 28
+	add	edx, 1
+	.endr
+	lfence
+	mov	gs:[BH_RECORD_MODELLED_PKRU], eax
+#else
+	xor	ecx, ecx
+	xor	edx, edx
+	wrpkru
+#endif
+.endm
+
+/* \to := the FS base. */
+.macro READ_FS_BASE to
+#ifdef BULKHEAD_MODELLED
+	/* For valgrind, which counts instructions and does not know the other. */
+	mov	\to, fs:0
+#else
+	rdfsbase \to
+#endif
+.endm
+
+/* rbx := this thread's record, or jumps to `bad`: it lies where records lie,
+ * names itself and this FS base. Clobbers rcx. */
+.macro FIND_RECORD bad
+	mov	rbx, gs:[BH_RECORD_SELF]
+	mov	rcx, rbx
+	sub	rcx, [rip + bulkhead_records_begin]
+	cmp	rcx, [rip + bulkhead_records_bytes]
+	jae	\bad
+	cmp	[rbx + BH_RECORD_SELF], rbx
+	jne	\bad
+	READ_FS_BASE rcx
+	cmp	rcx, [rbx + BH_RECORD_FS_BASE]
+	jne	\bad
+.endm
+
+/* r13 := the row of the compartment in \id, a 32-bit register whose upper half
+ * is clear in \id64, or jumps to `no_row`. Clobbers rcx. */
+.macro FIND_ROW id, id64, no_row
+	cmp	\id, BH_MAX_COMPARTMENTS
+	jae	\no_row
+	mov	rcx, \id64
+	shl	rcx, BH_ROW_SHIFT
+	lea	r13, [rip + bulkhead_compartments]
+	add	r13, rcx
+.endm
+
+.macro PUSH_CALLEE_SAVED
+	push	rbp
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset rbp, 0
+	mov	rbp, rsp
+	.cfi_def_cfa_register rbp
+	push	rbx
+	.cfi_rel_offset rbx, -8
+	push	r12
+	.cfi_rel_offset r12, -16
+	push	r13
+	.cfi_rel_offset r13, -24
+	push	r14
+	.cfi_rel_offset r14, -32
+	push	r15
+	.cfi_rel_offset r15, -40
+	sub	rsp, 8
+.endm
+
+.macro POP_CALLEE_SAVED
+	add	rsp, 8
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbx
+	pop	rbp
+	.cfi_def_cfa rsp, 8
+.endm
+
+#endif /* BULKHEAD_ISOLATION_ARCH_PKRU_ASM_H_ */

@@ -1,0 +1,150 @@
+/* Copyright 2026 The Bulkhead Authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the kernel starts every handler that the program installed through
+ * libc. It starts them with key 0 alone open.
+ *
+ *   bulkhead_signal_entry_pku(signal, siginfo, context)
+ *     Gives the thread the rights of its record's domain, the root's where it
+ *     has no record yet, and goes on to bulkhead_handle_signal(). A signal that
+ *     came while the thread was in the monitor is put down in the record
+ *     instead, with all signals blocked until the monitor is left: the way out
+ *     delivers it (bulkhead_deliver_pending). A fault of the monitor's own goes
+ *     to bulkhead_fault_in_monitor(), which ends the process.
+ *   bulkhead_signal_entry_plain(signal, siginfo, context)
+ *     Without keys: bulkhead_handle_signal() does all of it.
+ *   bulkhead_signal_return
+ *     Returns from a handler, as libc's restorer does.
+ *
+ * No stack is touched before the rights to do so are there.
+ *
+ * Invariant S1: as M1 of monitor.S; and the rights to write to the record are
+ * had only while the record is busy, and end with a return from the signal.
+ */
+
+#include "isolation/arch/pkru_asm.h"
+
+	.text
+
+	.globl	bulkhead_signals_begin
+	.hidden	bulkhead_signals_begin
+bulkhead_signals_begin:
+
+/* Puts the signal down in record rbx and ends the handler. Before: rdi, rsi, r8
+ * = signal, siginfo, context. */
+.macro DEFER
+	mov	rax, [r8 + BH_CONTEXT_SIGMASK]
+	mov	[rbx + BH_RECORD_PENDING_MASK], rax
+	mov	qword ptr [r8 + BH_CONTEXT_SIGMASK], -1
+	mov	edx, edi
+	lea	rdi, [rbx + BH_RECORD_PENDING_INFO]
+	mov	ecx, BH_SIGINFO_BYTES / 8
+	cld
+	rep movsq
+	mov	[rbx + BH_RECORD_PENDING_SIGNAL], edx
+	add	rsp, 8
+	mov	eax, BH_SYS_RT_SIGRETURN
+	syscall
+	ud2
+.endm
+
+	.globl	bulkhead_signal_entry_pku
+	.hidden	bulkhead_signal_entry_pku
+	.type	bulkhead_signal_entry_pku, @function
+	.p2align 6
+bulkhead_signal_entry_pku:
+	endbr64
+	mov	r8, rdx
+	READ_PKRU
+	mov	ecx, [rip + bulkhead_owned_pkru]
+	not	ecx
+	and	eax, ecx
+	or	eax, [rip + bulkhead_root_pkru]
+	WRITE_PKRU
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rip + bulkhead_root_pkru]
+	jne	bulkhead_gate_violated
+	/* A thread without a record may have no GS base at all. */
+	rdgsbase rbx
+	mov	rcx, rbx
+	sub	rcx, [rip + bulkhead_records_begin]
+	cmp	rcx, [rip + bulkhead_records_bytes]
+	jae	.Lserve
+	FIND_RECORD .Lserve
+	cmp	dword ptr [rbx + BH_RECORD_BUSY], 0
+	jne	.Ldefer
+
+	READ_PKRU
+	mov	ecx, [rip + bulkhead_owned_pkru]
+	not	ecx
+	and	eax, ecx
+	or	eax, [rbx + BH_RECORD_PKRU]
+	WRITE_PKRU
+	FIND_RECORD bulkhead_gate_violated
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rbx + BH_RECORD_PKRU]
+	jne	bulkhead_gate_violated
+.Lserve:
+	mov	rdx, r8
+	jmp	bulkhead_handle_signal
+
+.Ldefer:
+	/* What the frame lies on may be written as well: the stack that the
+	 * signal came on is key 0's, the monitor's or the caller's. */
+	mov	r9d, [rbx + BH_RECORD_CLAIMED]
+	FIND_ROW r9d, r9, bulkhead_gate_violated
+	READ_PKRU
+	mov	ecx, [rip + bulkhead_owned_pkru]
+	not	ecx
+	and	eax, ecx
+	mov	ecx, [rip + bulkhead_deferring_pkru]
+	and	ecx, [r13 + BH_ROW_OPEN_MASK]
+	or	eax, ecx
+	WRITE_PKRU
+	FIND_RECORD bulkhead_gate_violated
+	cmp	dword ptr [rbx + BH_RECORD_BUSY], 1
+	jne	bulkhead_gate_violated
+	mov	r9d, [rbx + BH_RECORD_CLAIMED]
+	FIND_ROW r9d, r9, bulkhead_gate_violated
+	mov	ecx, [rip + bulkhead_deferring_pkru]
+	and	ecx, [r13 + BH_ROW_OPEN_MASK]
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, ecx
+	jne	bulkhead_gate_violated
+	.irp	fault, BH_SIGSEGV, BH_SIGBUS, BH_SIGILL, BH_SIGFPE
+	cmp	edi, \fault
+	je	.Lfault
+	.endr
+	DEFER
+	/* On whatever stack it came on: the thread goes no further. */
+.Lfault:
+	mov	rdx, r8
+	and	rsp, -16
+	call	bulkhead_fault_in_monitor
+	ud2
+	.size	bulkhead_signal_entry_pku, . - bulkhead_signal_entry_pku
+
+	.globl	bulkhead_signal_entry_plain
+	.hidden	bulkhead_signal_entry_plain
+	.type	bulkhead_signal_entry_plain, @function
+	.p2align 6
+bulkhead_signal_entry_plain:
+	endbr64
+	jmp	bulkhead_handle_signal
+	.size	bulkhead_signal_entry_plain, . - bulkhead_signal_entry_plain
+
+	.globl	bulkhead_signal_return
+	.hidden	bulkhead_signal_return
+	.type	bulkhead_signal_return, @function
+	.p2align 4
+bulkhead_signal_return:
+	mov	eax, BH_SYS_RT_SIGRETURN
+	syscall
+	ud2
+	.size	bulkhead_signal_return, . - bulkhead_signal_return
+
+	.globl	bulkhead_signals_end
+	.hidden	bulkhead_signals_end
+bulkhead_signals_end:
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,104 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "isolation/monitor/calls.h"
+
+#include "isolation/arch/gate.h"
+#include "isolation/base/raw_log.h"
+#include "isolation/domain/heap_hooks.h"
+#include "isolation/thread/remembered.h"
+#include "isolation/thread/signal_action.h"
+
+namespace bulkhead {
+
+bh_result MonitorMarkExiting(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
+                             uint64_t) {
+  record.exiting = true;
+  return heap_hooks.leave(record);
+}
+
+bh_result MonitorSeePkru(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
+                         uint64_t) {
+  // Bits of keys that others own are in the monitor as they are outside.
+  const Pkru others = ReadPkru() & ~Pkru{bulkhead_owned_pkru};
+  record.whole_pkru = Bits(others | record.pkru);
+  return {};
+}
+
+bh_result MonitorServeLibc(ThreadRecord& record, uint64_t begin, uint64_t,
+                           uint64_t, uint64_t) {
+  if (begin != 0) {
+    ++record.serving_libc;
+  } else if (record.serving_libc != 0) {
+    --record.serving_libc;
+  }
+  SetCurrent(record, record.current);
+  return {};
+}
+
+bh_result MonitorSetSignalStack(ThreadRecord& record, uint64_t address,
+                                uint64_t, uint64_t, uint64_t) {
+  record.signal_stack = reinterpret_cast<void*>(address);
+  return {};
+}
+
+bh_result MonitorRemember(ThreadRecord&, uint64_t slot, uint64_t value,
+                          uint64_t, uint64_t) {
+  KeepInSlot(slot, value);
+  return {};
+}
+
+bh_result MonitorSetAction(ThreadRecord&, uint64_t signal, uint64_t handler,
+                           uint64_t flags, uint64_t) {
+  BULKHEAD_CHECK(signal < static_cast<uint64_t>(kSignals), "no such signal");
+  SignalAction& action = signal_actions[signal];
+  __atomic_store_n(&action.flags, flags, __ATOMIC_RELAXED);
+  __atomic_store_n(&action.handler, handler, __ATOMIC_RELEASE);
+  return {};
+}
+
+bh_result MonitorTakePending(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
+                             uint64_t) {
+  record.pending_signal = 0;
+  return {};
+}
+
+// The heap's are the allocator's.
+#define BH_HEAP_CALL(name, hook)                                             \
+  bh_result Monitor##name(ThreadRecord& record, uint64_t a0, uint64_t a1,    \
+                          uint64_t a2, uint64_t a3) {                        \
+    return heap_hooks.calls.hook(record, a0, a1, a2, a3);                    \
+  }
+BH_HEAP_CALL(MakeCache, make_cache)
+BH_HEAP_CALL(Refill, refill)
+BH_HEAP_CALL(Flush, flush)
+BH_HEAP_CALL(Allocate, allocate)
+BH_HEAP_CALL(Free, free)
+BH_HEAP_CALL(Resize, resize)
+BH_HEAP_CALL(Inspect, inspect)
+BH_HEAP_CALL(Purge, purge)
+BH_HEAP_CALL(Measure, measure)
+#undef BH_HEAP_CALL
+
+namespace {
+
+bh_result NoSuchCall(ThreadRecord&, uint64_t, uint64_t, uint64_t, uint64_t) {
+  Die("no such call of the monitor");
+}
+
+constexpr uint32_t kCalls =
+#define BH_MONITOR_CALL(name, arguments) +1
+#include "isolation/arch/monitor_calls.inc"
+#undef BH_MONITOR_CALL
+    ;
+static_assert(kCalls <= BH_MONITOR_CALLS);
+
+}  // namespace
+}  // namespace bulkhead
+
+const bulkhead_monitor_call bulkhead_monitor_calls[BH_MONITOR_CALLS] = {
+#define BH_MONITOR_CALL(name, arguments) bulkhead::Monitor##name,
+#include "isolation/arch/monitor_calls.inc"
+#undef BH_MONITOR_CALL
+    bulkhead::NoSuchCall, bulkhead::NoSuchCall,
+};

@@ -1,0 +1,106 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The callers' side of compartments.h.
+
+#include "isolation/domain/heap_hooks.h"
+#include "isolation/monitor/compartments.h"
+#include "isolation/sys/syscalls.h"
+#include "isolation/thread/call_monitor.h"
+#include "isolation/thread/signal_action.h"
+#include "isolation/thread/signal_stack.h"
+
+namespace bulkhead {
+namespace {
+
+constexpr unsigned kSwitchBits = 8;
+
+bool IsSwitch(uint64_t value) {
+  return value == BH_DEFAULT || value == BH_ON || value == BH_OFF;
+}
+
+// The name in words, zeros behind it. False: it is too long.
+bool PackName(const char* name, uint64_t (&words)[kNameBytes / 8]) {
+  char text[kNameBytes] = {};
+  for (size_t i = 0; name[i] != '\0'; ++i) {
+    if (i + 1 == kNameBytes) return false;
+    text[i] = name[i];
+  }
+  __builtin_memcpy(words, text, sizeof(words));
+  return true;
+}
+
+bh_status Status(bh_result result) {
+  return static_cast<bh_status>(result.status);
+}
+
+}  // namespace
+
+uint64_t PackSwitches(const Switches& switches) {
+  return switches.wipe | uint64_t{switches.lock} << kSwitchBits |
+         uint64_t{switches.wipe_on_fork} << 2 * kSwitchBits |
+         uint64_t{switches.scopes} << 3 * kSwitchBits;
+}
+
+bool UnpackSwitches(uint64_t word, Switches& switches) {
+  uint32_t* const fields[] = {&switches.wipe, &switches.lock,
+                              &switches.wipe_on_fork, &switches.scopes};
+  for (uint32_t* field : fields) {
+    const uint64_t value = word & ((1u << kSwitchBits) - 1);
+    if (!IsSwitch(value)) return false;
+    *field = static_cast<uint32_t>(value);
+    word >>= kSwitchBits;
+  }
+  return word == 0;
+}
+
+bh_status CreateCompartment(const char* name, const bh_options& options,
+                            const bh_gate* gates, const bh_gate* gates_end,
+                            bh_compartment& created) {
+  if (heap_hooks.create == nullptr) return BH_ERR_NO_ALLOCATOR;
+  uint64_t words[kNameBytes / 8];
+  if (name == nullptr || !PackName(name, words)) return BH_ERR_NAME;
+  const bh_switch given[] = {options.wipe, options.lock, options.wipe_on_fork,
+                             options.scopes};
+  for (const bh_switch value : given) {
+    if (!IsSwitch(static_cast<uint64_t>(value))) return BH_ERR_OPTIONS;
+  }
+  if (options.kind != BH_KIND_VAULT) return BH_ERR_OPTIONS;
+  const Switches switches = {static_cast<uint32_t>(options.wipe),
+                             static_cast<uint32_t>(options.lock),
+                             static_cast<uint32_t>(options.wipe_on_fork),
+                             static_cast<uint32_t>(options.scopes)};
+  if (sys::Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0) {
+    return BH_ERR_KERNEL;
+  }
+  WatchFaults();
+  ThreadRecord& record = *CurrentRecord();
+  CallMonitor(record, MonitorCall::kName, words[0], words[1], words[2],
+              words[3]);
+  const bh_result result =
+      CallMonitor(record, MonitorCall::kCreate, options.stack_bytes,
+                  PackSwitches(switches), reinterpret_cast<uintptr_t>(gates),
+                  reinterpret_cast<uintptr_t>(gates_end));
+  if (result.status == BH_OK) {
+    created = {static_cast<uint32_t>(result.value),
+               static_cast<uint32_t>(result.value >> 32)};
+  }
+  return Status(result);
+}
+
+bh_status DestroyCompartment(bh_compartment compartment) {
+  return Status(CallMonitor(*CurrentRecord(), MonitorCall::kDestroy,
+                            compartment.id, compartment.generation));
+}
+
+bh_status PrepareThread(ThreadRecord& record, CompartmentId id) {
+  if (record.stacks[Index(id)] != 0) return BH_OK;
+  if (!EnsureSignalStack(record)) return BH_ERR_KERNEL;
+  return Status(CallMonitor(record, MonitorCall::kPrepareThread, Index(id)));
+}
+
+void AwaitCompartments(ThreadRecord& record) {
+  CallMonitor(record, MonitorCall::kAwait);
+}
+
+}  // namespace bulkhead

@@ -1,0 +1,261 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "isolation/thread/signal_action.h"
+
+#include <errno.h>
+
+#include "bulkhead/bulkhead.h"
+#include "isolation/arch/monitor.h"
+#include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
+#include "isolation/domain/cages.h"
+#include "isolation/domain/reservation.h"
+#include "isolation/thread/call_monitor.h"
+
+namespace bulkhead {
+namespace {
+
+using sys::KernelAction;
+
+constexpr uint64_t kRestorer = 0x04000000;  // SA_RESTORER
+constexpr uintptr_t kDefault = 0;           // SIG_DFL
+constexpr uintptr_t kIgnore = 1;            // SIG_IGN
+
+uintptr_t Entry() {
+#ifdef BULKHEAD_MODELLED
+  // No register changes hands there.
+  return reinterpret_cast<uintptr_t>(bulkhead_signal_entry_plain);
+#else
+  return reinterpret_cast<uintptr_t>(enforcement == Enforcement::kPku
+                                         ? bulkhead_signal_entry_pku
+                                         : bulkhead_signal_entry_plain);
+#endif
+}
+
+bool IsRunning() { return reservation.bytes() != 0; }
+
+// A fault shows that someone overstepped, whatever the program does with it.
+bool IsWatched(int signal) {
+  return signal == SIGSEGV && fault_handler != nullptr;
+}
+
+// What the kernel is told so that `wanted` is done.
+KernelAction Behind(int signal, const KernelAction& wanted) {
+  KernelAction action = wanted;
+  const bool has_handler =
+      wanted.handler != kDefault && wanted.handler != kIgnore;
+  if (!has_handler && !IsWatched(signal)) return action;
+  // Before the start there is no record, and nothing to keep rights from.
+  if (!IsRunning()) return action;
+  action.handler = Entry();
+  action.restorer = reinterpret_cast<uintptr_t>(bulkhead_signal_return);
+  action.flags |= SA_SIGINFO | kRestorer;
+  if (IsWatched(signal)) {
+    // The entry outlives a handler that wants to be called once.
+    action.flags &= ~uint64_t{SA_RESETHAND};
+    if (!has_handler) action.flags |= SA_ONSTACK | SA_NODEFER;
+  }
+  return action;
+}
+
+long ChangeAction(int signal, const KernelAction* wanted, KernelAction* old) {
+  if (signal <= 0 || signal >= kSignals) return -EINVAL;
+  KernelAction kernel_old;
+  const SignalAction before = signal_actions[signal];
+  long result;
+  if (wanted == nullptr) {
+    result = sys::SetAction(signal, nullptr, &kernel_old);
+  } else {
+    const KernelAction action = Behind(signal, *wanted);
+    if (action.handler == Entry() && IsRunning()) {
+      // First, so that no signal finds the entry without it.
+      CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
+                  static_cast<uint64_t>(signal), wanted->handler,
+                  wanted->flags);
+    }
+    result = sys::SetAction(signal, &action, &kernel_old);
+  }
+  if (result != 0) return result;
+  if (old != nullptr) {
+    *old = kernel_old;
+    if (kernel_old.handler == Entry()) {
+      old->handler = before.handler;
+      old->flags = before.flags;
+    }
+  }
+  return 0;
+}
+
+int ToErrno(long result) {
+  if (result == 0) return 0;
+  errno = static_cast<int>(-result);
+  return -1;
+}
+
+int Change(int signal, const struct sigaction* wanted, struct sigaction* old) {
+  KernelAction kernel_wanted;
+  KernelAction kernel_old;
+  if (wanted != nullptr) {
+    kernel_wanted.handler = reinterpret_cast<uintptr_t>(wanted->sa_sigaction);
+    kernel_wanted.flags = static_cast<unsigned>(wanted->sa_flags);
+    kernel_wanted.restorer =
+        reinterpret_cast<uintptr_t>(bulkhead_signal_return);
+    kernel_wanted.flags |= kRestorer;
+    __builtin_memcpy(&kernel_wanted.mask, &wanted->sa_mask,
+                     sizeof(kernel_wanted.mask));
+  }
+  const long result =
+      ChangeAction(signal, wanted != nullptr ? &kernel_wanted : nullptr,
+                   old != nullptr ? &kernel_old : nullptr);
+  if (result == 0 && old != nullptr) {
+    *old = {};
+    old->sa_sigaction = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(
+        kernel_old.handler);
+    old->sa_flags = static_cast<int>(kernel_old.flags & ~kRestorer);
+    __builtin_memcpy(&old->sa_mask, &kernel_old.mask, sizeof(kernel_old.mask));
+  }
+  return ToErrno(result);
+}
+
+// signal() and its kin: installs `handler` with these flags, the signal itself
+// blocked meanwhile or not.
+sighandler_t Install(int signal, sighandler_t handler, int flags) {
+  struct sigaction wanted = {};
+  struct sigaction old = {};
+  wanted.sa_handler = handler;
+  wanted.sa_flags = flags;
+  if (signal <= 0 || signal >= kSignals || handler == SIG_ERR) {
+    errno = EINVAL;
+    return SIG_ERR;
+  }
+  if ((flags & SA_NODEFER) == 0) sigaddset(&wanted.sa_mask, signal);
+  return Change(signal, &wanted, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+// The default action, taken when the handler is left: the fault happens again,
+// or the signal comes again.
+void TakeDefaultAction(int signal, bool is_fault) {
+  const KernelAction by_default = {};
+  sys::SetAction(signal, &by_default, nullptr);
+  if (!is_fault) sys::TgKill(sys::GetPid(), sys::GetTid(), signal);
+}
+
+bool IsFault(int signal, const siginfo_t& info) {
+  return (signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE ||
+          signal == SIGILL || signal == SIGTRAP) &&
+         info.si_code > 0;
+}
+
+void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
+  const SignalAction action = signal_actions[signal];
+  if (action.handler == kIgnore && !IsFault(signal, info)) return;
+  if (action.handler == kDefault || action.handler == kIgnore) {
+    TakeDefaultAction(signal, IsFault(signal, info));
+    return;
+  }
+  if (IsWatched(signal) && (action.flags & SA_RESETHAND) != 0) {
+    CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
+                static_cast<uint64_t>(signal), kDefault, action.flags);
+  }
+  // A handler of one argument leaves the others alone.
+  reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(
+      signal, &info, &context);
+}
+
+// Without keys: whether the thread is in the monitor, and the signal was put
+// down in its record.
+bool Defer(int signal, const siginfo_t& info, ucontext_t& context) {
+  ThreadRecord* record = FindOwnRecord();
+  if (record == nullptr || record->busy == 0) return false;
+  if (IsFault(signal, info)) {
+    bulkhead_fault_in_monitor(signal, &info, &context);
+  }
+  auto* mask = reinterpret_cast<unsigned char*>(&context) + BH_CONTEXT_SIGMASK;
+  __builtin_memcpy(&record->pending_mask, mask, sizeof(record->pending_mask));
+  __builtin_memset(mask, 0xff, sizeof(record->pending_mask));
+  __builtin_memcpy(record->pending_info, &info, BH_SIGINFO_BYTES);
+  record->pending_signal = static_cast<uint32_t>(signal);
+  return true;
+}
+
+}  // namespace
+
+constinit BULKHEAD_SEALED SignalAction signal_actions[kSignals] = {};
+constinit BULKHEAD_CONSTANT_AFTER_START FaultHandler fault_handler = nullptr;
+
+void WatchFaults() {
+  KernelAction kernel;
+  long result = sys::SetAction(SIGSEGV, nullptr, &kernel);
+  if (result == 0 && kernel.handler != Entry()) {
+    result = ChangeAction(SIGSEGV, &kernel, nullptr);
+  }
+  BULKHEAD_CHECK(result == 0, "the SIGSEGV handler could not be installed");
+}
+
+}  // namespace bulkhead
+
+extern "C" {
+
+void bulkhead_handle_signal(int signal, void* raw_info, void* raw_context) {
+  auto& info = *static_cast<siginfo_t*>(raw_info);
+  auto& context = *static_cast<ucontext_t*>(raw_context);
+  const int saved_errno = errno;
+  if (!bulkhead::Defer(signal, info, context) &&
+      !(signal == SIGSEGV && bulkhead::fault_handler != nullptr &&
+        bulkhead::fault_handler(info, context))) {
+    errno = saved_errno;
+    bulkhead::CallHandler(signal, info, context);
+    return;
+  }
+  errno = saved_errno;
+}
+
+void bulkhead_fault_in_monitor(int, const void* raw_info,
+                               const void* raw_context) {
+  const auto& info = *static_cast<const siginfo_t*>(raw_info);
+  const auto& context = *static_cast<const ucontext_t*>(raw_context);
+  bulkhead::DieExpected(
+      "a fault in the monitor, at this instruction and address",
+      static_cast<uint64_t>(context.uc_mcontext.gregs[REG_RIP]),
+      reinterpret_cast<uintptr_t>(info.si_addr));
+}
+
+void bulkhead_deliver_pending(void) {
+  bulkhead::ThreadRecord& record = *bulkhead::RecordAtGs();
+  const auto signal = static_cast<int>(record.pending_signal);
+  const uint64_t mask = record.pending_mask;
+  uint64_t info[BH_SIGINFO_BYTES / 8];
+  __builtin_memcpy(info, record.pending_info, sizeof(info));
+  bulkhead::CallMonitor(record, bulkhead::MonitorCall::kTakePending);
+  // The kernel delivers it as the mask opens.
+  BULKHEAD_CHECK(
+      bulkhead::sys::QueueSignal(bulkhead::sys::GetPid(),
+                                 bulkhead::sys::GetTid(), signal, info) == 0,
+      "a signal that came in the monitor could not be sent again");
+  bulkhead::sys::SetSignalMask(&mask, nullptr);
+}
+
+BULKHEAD_API int sigaction(int signal, const struct sigaction* wanted,
+                           struct sigaction* old) {
+  return bulkhead::Change(signal, wanted, old);
+}
+BULKHEAD_API int __sigaction(int signal, const struct sigaction* wanted,
+                             struct sigaction* old) noexcept
+    __attribute__((alias("sigaction")));
+
+BULKHEAD_API sighandler_t signal(int number, sighandler_t handler) {
+  return bulkhead::Install(number, handler, SA_RESTART);
+}
+BULKHEAD_API sighandler_t bsd_signal(int number, sighandler_t handler) noexcept
+    __attribute__((alias("signal")));
+BULKHEAD_API sighandler_t ssignal(int number, sighandler_t handler) noexcept
+    __attribute__((alias("signal")));
+
+BULKHEAD_API sighandler_t sysv_signal(int number, sighandler_t handler) {
+  return bulkhead::Install(number, handler, SA_RESETHAND | SA_NODEFER);
+}
+BULKHEAD_API sighandler_t __sysv_signal(int number, sighandler_t handler) noexcept
+    __attribute__((alias("sysv_signal")));
+
+}  // extern "C"

@@ -1,0 +1,42 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the program wants done with signals. The kernel starts every handler that
+// libc's functions install at Bulkhead's entry (isolation/arch/signal.S), which
+// gives the thread its rights back; what to call then stands in a sealed table.
+//
+// A signal that comes while its thread is in the monitor is delivered when the
+// monitor is left.
+
+#ifndef BULKHEAD_ISOLATION_THREAD_SIGNAL_ACTION_H_
+#define BULKHEAD_ISOLATION_THREAD_SIGNAL_ACTION_H_
+
+#include <signal.h>
+
+#include "isolation/sys/syscalls.h"
+
+namespace bulkhead {
+
+inline constexpr int kSignals = 65;
+
+// A handler as the program gave it; SIG_DFL and SIG_IGN too.
+struct SignalAction {
+  uintptr_t handler = 0;
+  uint64_t flags = 0;
+};
+
+// By signal; of those whose kernel handler is Bulkhead's entry.
+extern SignalAction signal_actions[kSignals];
+
+// Tries to answer a fault: true if the thread can go on, false if the fault is
+// the program's. Set once at start, or nullptr.
+using FaultHandler = bool (*)(siginfo_t& info, ucontext_t& context);
+extern FaultHandler fault_handler;
+
+// Puts Bulkhead's entry in front of whatever handles SIGSEGV. Dies if the
+// kernel refuses. Idempotent. Not thread-safe.
+void WatchFaults();
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ISOLATION_THREAD_SIGNAL_ACTION_H_
