@@ -11,7 +11,10 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import headings
 import machine
+import options
+import publication
 import stats
 import summary
 import tables
@@ -112,6 +115,24 @@ class TablesTest(unittest.TestCase):
         self.assertEqual(
             tables.markdown(self.table),
             "## Title\n\n|  | x |\n| --- | ---: |\n| a\\|b | 1.5 |\n| c | 10 |\n")
+
+
+class PageTest(unittest.TestCase):
+    def page(self, *arguments):
+        heading = headings.Heading("./bulkhead bench malloc", "", ["Measured: all."], ["a: b"])
+        return publication.page(heading, summary.tables(_results(), _COLUMNS), "bench malloc: x",
+                                options.parse(arguments), machine.here(), "2026-01-02")
+
+    def test_page(self):
+        text = self.page()
+        for part in ("](bench_malloc.svg)", "Run on 2026-01-02: ", "- Measured: all.", "- a: b",
+                     "| pairs | 1.00 (100%) |", "\n```\nbench malloc: x\n```\n"):
+            self.assertIn(part, text)
+        self.assertNotIn("trial", text)
+
+    def test_little_work_is_a_trial(self):
+        self.assertIn("**A trial run**, of 0.5 times", self.page("--scale=0.5"))
+        self.assertIn("and 2 runs of each", self.page("--runs=2"))
 
 
 class MachineTest(unittest.TestCase):

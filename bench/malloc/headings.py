@@ -9,9 +9,9 @@ import os
 from allocators import BULKHEAD
 
 _MODELLED = (
-    "Modelled: WRPKRU as 28 dependent cycles between fences, RDPKRU as a load and what it is"
-    " published to cost, and an mprotect of the same range for every pkey_mprotect. This build"
-    " enforces nothing.",
+    "Modelled: WRPKRU as 28 dependent cycles between fences, RDPKRU as a load, RDFSBASE as a"
+    " load, and an mprotect of the same range for every pkey_mprotect. Delivering a signal and"
+    " adopting a thread change no rights here. This build enforces nothing.",
     "Measured: everything else. Counts of instructions are of the model's own where it stands"
     " for one.",
 )

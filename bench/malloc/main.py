@@ -126,7 +126,7 @@ def _run(options, arguments, directory):
     if plot:
         plot.write_text(svg.draw(panels, [column.name for column in columns]), encoding="utf-8")
     if options.publish:
-        text = publication.page(heading, shown, closing, command, this, publication.today())
+        text = publication.page(heading, shown, closing, options, this, publication.today())
         (ROOT / publication.PAGE).write_text(text, encoding="utf-8")
     if options.json:
         options.json.write_text(

@@ -18,14 +18,30 @@ def _paragraph(title, lines):
     return [f"## {title}", "", *(f"- {line}" for line in lines), ""]
 
 
-def page(heading, shown, closing, command, machine, date):
+# With less, a page says that it is a trial.
+_LEAST_RUNS, _LEAST_SCALE = 5, 1.0
+
+
+def _caution(options):
+    if options.runs >= _LEAST_RUNS and options.scale >= _LEAST_SCALE:
+        return []
+    return [f"**A trial run**, of {options.scale:g} times the work and {options.runs} runs of each:"
+            " it shows that everything runs; its figures are not to be relied on.", ""]
+
+
+def page(heading, shown, closing, options, machine, date):
     """The Markdown text. `heading` is what the run prints first."""
     parts = [
         "# malloc, measured",
         "",
-        f"Written by `{command}`; what the rows and columns are, and how to repeat it,",
-        "is in [benchmarks.md](benchmarks.md). Do not edit.",
+        "Written by the command below. [benchmarks.md](benchmarks.md) says what the rows and",
+        "columns are, and how to repeat it.",
         "",
+        "```sh",
+        heading.command,
+        "```",
+        "",
+        *_caution(options),
         f"Run on {date}: {machine.text()}.",
         "",
         f"![Ratios to jemalloc]({PLOT.name})",
