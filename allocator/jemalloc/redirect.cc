@@ -11,6 +11,7 @@ extern "C" {
 #include "isolation/arch/layout.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
+#include "isolation/domain/cages.h"
 #include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/abort.h"
@@ -85,8 +86,8 @@ int bulkhead_je_mprotect(void* address, size_t size, int protection) {
 }
 
 int bulkhead_je_purge(void* address, size_t size) {
-  return Status(bulkhead::sys::Madvise(reinterpret_cast<uintptr_t>(address),
-                                       size, MADV_DONTNEED));
+  return ToErrno(bulkhead::PurgeHeapPages(
+      {reinterpret_cast<uintptr_t>(address), size}));
 }
 
 int bulkhead_je_pthread_atfork(void (*)(void), void (*)(void), void (*)(void)) {

@@ -130,6 +130,15 @@ uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment) {
   return pages.begin;
 }
 
+long PurgeHeapPages(PageRange pages) {
+  const PageRange live = reservation.LiveMapWithin(pages);
+  if (live.bytes != 0) {
+    const long result = sys::Madvise(live.begin, live.bytes, MADV_DONTNEED);
+    if (result != 0) return result;
+  }
+  return sys::Madvise(pages.begin, pages.bytes, MADV_DONTNEED);
+}
+
 uintptr_t CommitStack(CompartmentRow& row) {
   LockHolder hold(row.heap_lock);
   if (row.stack_cages.bytes == 0 &&

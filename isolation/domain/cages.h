@@ -58,6 +58,10 @@ uintptr_t CommitStack(CompartmentRow& row);
 [[nodiscard]] bool AdoptStacks(CompartmentRow& row,
                                void (*forget)(CompartmentId id));
 
+// Gives pages of a heap that hold no block back to the kernel, with their part
+// of the live map: they read as zeros. The kernel's result.
+long PurgeHeapPages(PageRange pages);
+
 // Bytes handed to the heap, as of some moment. Takes no lock. Runs in: any
 // domain.
 uint64_t CommittedBytes(const CompartmentRow& row);

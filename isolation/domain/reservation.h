@@ -67,6 +67,15 @@ class Reservation {
     return {frames().end(),
             RoundUp(bytes_ >> kGranuleShift, size_t{1} << cage_shift_)};
   }
+  // The pages of the live map that map nothing but `pages`.
+  PageRange LiveMapWithin(PageRange pages) const {
+    const uintptr_t map = live_map().begin;
+    const uintptr_t begin =
+        RoundUp(map + ((pages.begin - begin_) >> kGranuleShift), kPageBytes);
+    const uintptr_t end =
+        RoundDown(map + ((pages.end() - begin_) >> kGranuleShift), kPageBytes);
+    return {begin, end > begin ? end - begin : 0};
+  }
   // The pages of the live map that map any of `pages`.
   PageRange LiveMapOf(PageRange pages) const {
     const uintptr_t map = live_map().begin;

@@ -260,7 +260,9 @@ bh_result MonitorPrepareThread(ThreadRecord& record, uint64_t id, uint64_t,
                                uint64_t, uint64_t) {
   if (id == 0 || id >= BH_MAX_COMPARTMENTS) return Result(BH_ERR_DESTROYED);
   if (record.stacks[id] != 0) return {};
-  const uintptr_t end = CommitStack(bulkhead_compartments[id]);
+  // A record that was another thread's has its stack.
+  uintptr_t end = record.stack_ends[id];
+  if (end == 0) end = CommitStack(bulkhead_compartments[id]);
   if (end == 0) return Result(BH_ERR_NO_MEMORY);
   record.stacks[id] = end;
   record.stack_ends[id] = end;

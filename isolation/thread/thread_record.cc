@@ -69,9 +69,9 @@ ThreadRecord* FindOrMake(uintptr_t fs_base) {
   record->pkru = Pkru{bulkhead_root_pkru};
   record->whole_pkru = 0;
   record->modelled_pkru = bulkhead_root_pkru;
-  for (size_t i = 0; i < BH_MAX_COMPARTMENTS; ++i) {
-    record->stacks[i] = record->stack_ends[i];
-  }
+  // Its stacks wait in stack_ends until its first entry has given the thread,
+  // which may be a new one, a signal stack.
+  for (uintptr_t& stack : record->stacks) stack = 0;
   SetCurrent(*record, kRoot);
   return record;
 }
@@ -163,8 +163,9 @@ void ForgetOtherThreads(const ThreadRecord& own) {
       record->tid = 0;
       record->busy = 0;
       record->exiting = true;
-      // The thread may have been in the middle of a change to a cache: what
-      // lies there is given up.
+      // The thread may have been in the middle of a change to a cache, or in a
+      // hook of jemalloc's: what lies there is given up.
+      initialise_backend_state(record->backend_state);
       for (ThreadCache*& cache : record->caches) cache = nullptr;
     }
   }

@@ -52,7 +52,6 @@ TEST(PagesTest, SettledOnesCanBeReadOnly) {
   }
   for (void* block : blocks) free(block);
   elsewhere = elsewhere_and_zero + 1;
-  sealed = 2;
   EXPECT_DEATH(settled = 2, "");
   ASSERT_EQ(sys::Mprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE), 0);
 }
