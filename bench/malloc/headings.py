@@ -9,11 +9,11 @@ import os
 from allocators import BULKHEAD
 
 _MODELLED = (
-    "Modelled: WRPKRU as 28 dependent cycles between fences, RDPKRU as a load and what it is"
-    " published to cost, and an mprotect of the same range for every pkey_mprotect. This build"
-    " enforces nothing.",
+    "Modelled: WRPKRU as 28 dependent cycles between fences, RDPKRU as a load, RDFSBASE as a"
+    " load, and an mprotect of the same range for every pkey_mprotect. Delivering a signal and"
+    " adopting a thread change no rights here. This build enforces nothing.",
     "Measured: everything else. Counted instructions are those of the shipped code: what only"
-    " models is taken off.",
+    " models WRPKRU and RDPKRU is taken off.",
 )
 _SHIPPED = "Measured: the library as it is shipped; nothing is modelled."
 _WITHOUT_KEYS = "This machine has no protection keys, so none are used, and pages take their place."
