@@ -31,6 +31,13 @@ class BindingsTest(unittest.TestCase):
                               _binding("/lib/b.so", "/lib/a.so") +
                               _binding("prog", "/lib/c.so", "malloc_info"))
 
+    def test_served_through_the_programs_own_entry(self):
+        served.check_bindings(_COLUMN, _binding("/lib/b.so", "prog") +
+                              _binding("prog", "/lib/a.so"))
+        with self.assertRaisesRegex(MeasurementError, "malloc came from prog"):
+            served.check_bindings(_COLUMN, _binding("/lib/b.so", "prog") +
+                                  _binding("/lib/d.so", "/lib/a.so"))
+
     def test_not_served(self):
         text = _binding("prog", "/lib/a.so") + _binding("/lib/b.so", "/lib/c.so")
         with self.assertRaisesRegex(MeasurementError, "for /lib/b.so, malloc came from /lib/c.so"):
