@@ -41,3 +41,12 @@ BULKHEAD_CORE_COPTS = BULKHEAD_COPTS + [
     "-fno-builtin-realloc",
     "-fno-builtin-free",
 ]
+
+# What the monitor runs: nothing of libc, not even by the compiler's choice.
+# Goes with a dependency on //isolation/sys:memory.
+BULKHEAD_MONITOR_COPTS = BULKHEAD_CORE_COPTS + [
+    "-include",
+    "isolation/sys/memory_names.h",
+    "-fno-stack-protector",
+    "-U_FORTIFY_SOURCE",
+]

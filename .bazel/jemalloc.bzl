@@ -32,14 +32,17 @@ generated=include/jemalloc/internal/private_namespace.gen.h
 make "$generated"
 mv "$generated" include/jemalloc/internal/private_namespace.h
 find src -name '*.sym*' -delete
-for feature in DSS BACKGROUND_THREAD USE_SYSCALL; do
-  sed -i "s/^#define JEMALLOC_$feature .*/#undef JEMALLOC_$feature/" \
-      include/jemalloc/internal/jemalloc_internal_defs.h
-  if grep -q "^#define JEMALLOC_$feature" include/jemalloc/internal/jemalloc_internal_defs.h; then
+definitions=include/jemalloc/internal/jemalloc_internal_defs.h
+for feature in DSS BACKGROUND_THREAD USE_SYSCALL HAVE_PTHREAD_GETNAME_NP \
+    HAVE_PTHREAD_SETNAME_NP HAVE_SCHED_GETCPU INTERNAL_POPCOUNT INTERNAL_POPCOUNTL; do
+  sed -i "s/^#define JEMALLOC_$feature .*/#undef JEMALLOC_$feature/" "$definitions"
+  if grep -q "^#define JEMALLOC_$feature\\>" "$definitions"; then
     echo "JEMALLOC_$feature is still defined" >&2
     exit 1
   fi
 done
+sed -i 's|^/[*] #undef JEMALLOC_OS_UNFAIR_LOCK [*]/|#define JEMALLOC_OS_UNFAIR_LOCK|' "$definitions"
+grep -q "^#define JEMALLOC_OS_UNFAIR_LOCK" "$definitions"
 """
 
 def _jemalloc_source_impl(ctx):

@@ -14,7 +14,8 @@
  *
  * A hit, malloc():
  *   the size is in the table; the record is this thread's, with a cache, and
- *   PKRU its domain's; the bin has a block: it leaves, and is live.
+ *   PKRU its domain's; the cache need not be looked after yet; the bin has a
+ *   block: it leaves, and is live.
  * A hit, free():
  *   the address is a multiple of 16 in the reservation; record and PKRU as
  *   above; the page map names the current compartment and a class; the bin has
@@ -54,7 +55,10 @@
 	jae	\long_way
 	CHECK_HOME \keys, \long_way
 	FIND_BIN_OF_SIZE
-	add	rdx, gs:[BH_RECORD_CACHE]
+	mov	rcx, gs:[BH_RECORD_CACHE]
+	sub	dword ptr [rcx + BH_CACHE_CREDIT], 1
+	jb	\long_way
+	add	rdx, rcx
 	sub	dword ptr [rdx + BH_BIN_COUNT], 1
 	jb	1f
 	mov	eax, [rdx + BH_BIN_COUNT]

@@ -21,6 +21,9 @@
 #define BH_BIN_ROOM 4
 #define BH_BIN_SLOTS 8
 
+/* CacheUpkeep. */
+#define BH_CACHE_CREDIT 8
+
 /* HeapMaps. */
 #define BH_MAPS_BEGIN 0
 #define BH_MAPS_GRANULES 8

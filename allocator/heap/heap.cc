@@ -28,8 +28,8 @@
 namespace bulkhead {
 namespace {
 
-// Trips to the monitor between looks at a bin that may be idle.
-constexpr uint32_t kTripsPerLook = 32;
+// Of the credit until a cache is looked after, what a trip to the monitor costs.
+constexpr uint32_t kCostOfTrip = 32;
 
 // The calling thread, the compartment in whose domain it runs, and that one's
 // cache, if it has one.
@@ -85,12 +85,16 @@ void FlushBin(const Caller& caller, SizeClass size_class, uint32_t count) {
   memmove(bin.slots, bin.slots + count, bin.count * sizeof(bin.slots[0]));
 }
 
-// Now and then, half of what lies in a bin that nobody came to.
-void LookAfter(const Caller& caller, SizeClass used) {
+// Now and then: half of what lies in a bin that nobody came to goes back, and
+// pages that have been unused for long go to the kernel.
+void LookAfter(const Caller& caller) {
   CacheUpkeep& upkeep = caller.cache->upkeep;
-  upkeep.used[Index(used)] = true;
-  if (++upkeep.trips < kTripsPerLook) return;
-  upkeep.trips = 0;
+  if (upkeep.credit <= kCredit && upkeep.credit > kCostOfTrip) {
+    upkeep.credit -= kCostOfTrip;
+    return;
+  }
+  upkeep.credit = kCredit;
+  CallMonitor(caller.record, MonitorCall::kTick);
   upkeep.next_bin = upkeep.next_bin % (kCachedClasses - 1) + 1;
   const SizeClass looked{upkeep.next_bin};
   const uint32_t idle = caller.cache->bins[Index(looked)].count;
@@ -107,7 +111,7 @@ uintptr_t Pop(const Caller& caller, SizeClass size_class) {
   if (bin.count == 0) {
     if (Index(size_class) >= kSmallClasses) return 0;
     bin.room = RoomOf(size_class);
-    LookAfter(caller, size_class);
+    caller.cache->upkeep.used[Index(size_class)] = true;
     const bh_result refill =
         CallMonitor(caller.record, MonitorCall::kRefill, Index(size_class),
                     BatchOf(size_class));
@@ -125,6 +129,7 @@ uintptr_t Pop(const Caller& caller, SizeClass size_class) {
 void* AllocateFor(const Caller& caller, size_t size, size_t alignment,
                   Fill fill) {
   if (size > PTRDIFF_MAX - kPageBytes) return nullptr;
+  if (caller.cache != nullptr) LookAfter(caller);
   bool zeroed = false;
   uintptr_t block = 0;
   if (caller.cache != nullptr && ClassesAlign(alignment)) {
@@ -133,9 +138,6 @@ void* AllocateFor(const Caller& caller, size_t size, size_t alignment,
     if (block == 0 && Index(size_class) < kSmallClasses) return nullptr;
   }
   if (block == 0) {
-    if (caller.cache != nullptr && Index(ClassOf(size)) < kCachedClasses) {
-      LookAfter(caller, ClassOf(size));
-    }
     const bh_result fresh =
         CallMonitor(caller.record, MonitorCall::kAllocate, Index(caller.id),
                     size, alignment);
@@ -247,9 +249,9 @@ void Release(const Caller& caller, const Block& block,
   CacheBin& bin = caller.cache->bins[Index(block.size_class)];
   if (bin.room == 0) bin.room = RoomOf(block.size_class);
   if (bin.count == bin.room) {
-    LookAfter(caller, block.size_class);
-    const uint32_t half = (bin.room + 1) / 2;
-    FlushBin(caller, block.size_class, half);
+    caller.cache->upkeep.used[Index(block.size_class)] = true;
+    LookAfter(caller);
+    FlushBin(caller, block.size_class, (bin.count + 1) / 2);
   }
   bin.slots[bin.count++] = block.address;
 }

@@ -305,6 +305,12 @@ bh_result Inspect(ThreadRecord&, uint64_t address, uint64_t, uint64_t,
   return {size, static_cast<uint64_t>(status)};
 }
 
+bh_result Tick(ThreadRecord& record, uint64_t, uint64_t, uint64_t, uint64_t) {
+  const CompartmentId id = record.caller;
+  if (HasHeap(Index(id))) bulkhead_backend_tick(ArenaOf(id));
+  return {};
+}
+
 bh_result Purge(ThreadRecord&, uint64_t row, uint64_t, uint64_t, uint64_t) {
   if (HasHeap(row)) bulkhead_backend_purge(arenas[row]);
   return {};
@@ -332,7 +338,7 @@ void StartHeapMonitor() {
   heap_hooks.after_fork_in_parent = bulkhead_backend_after_fork_in_parent;
   heap_hooks.after_fork_in_child = bulkhead_backend_after_fork_in_child;
   heap_hooks.calls = {MakeCache, Refill, Flush,   Allocate, Free,
-                      Resize,    Inspect, Purge, Measure};
+                      Resize,    Inspect, Tick,   Purge,   Measure};
   initialise_backend_state = InitialiseState;
   InitialiseState(RecordAtGs()->backend_state);
   BULKHEAD_CHECK(bulkhead_backend_start(Commit, UnmapPages) && CreateHeap(kRoot),

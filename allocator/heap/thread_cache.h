@@ -34,14 +34,18 @@ static_assert(offsetof(CacheBin, slots) == BH_BIN_SLOTS);
 static_assert(sizeof(CacheBin) == size_t{1} << kTagBits,
               "a page map entry without its tag is the offset of a bin");
 
-// What decides when idle blocks go back; in the place of the bin of class 0.
+// Allocations on the short way between two looks after a cache.
+inline constexpr uint32_t kCredit = 1024;
+
+// What decides when idle memory goes back; in the place of the bin of class 0.
 struct CacheUpkeep {
   uint32_t count = 0;  // as of a bin: none
   uint32_t room = 0;
-  uint32_t trips = 0;     // to the monitor since the last look
+  uint32_t credit = 0;    // allocations until the next look; ~0: it is due
   uint32_t next_bin = 0;  // to look at
-  bool used[kCachedClasses] = {};  // since the last look
+  bool used[kCachedClasses] = {};  // by the long way, since the last look
 };
+static_assert(offsetof(CacheUpkeep, credit) == BH_CACHE_CREDIT);
 static_assert(sizeof(CacheUpkeep) <= sizeof(CacheBin));
 
 struct ThreadCache {

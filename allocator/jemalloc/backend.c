@@ -158,6 +158,10 @@ bulkhead_arena bulkhead_backend_make_arena(uint32_t owner) {
   return arena;
 }
 
+static arena_t* arena_of(bulkhead_arena arena) {
+  return (arena_t*)atomic_load_p(&arenas[arena], ATOMIC_RELAXED);
+}
+
 static void control(const char* format, bulkhead_arena arena) {
   char name[48];
 
@@ -172,12 +176,12 @@ void bulkhead_backend_destroy_arena(bulkhead_arena arena) {
   control("arena.%u.destroy", arena);
 }
 
-void bulkhead_backend_purge(bulkhead_arena arena) {
-  control("arena.%u.purge", arena);
+void bulkhead_backend_tick(bulkhead_arena arena) {
+  arena_decay(tsdn_fetch(), arena_of(arena), false, false);
 }
 
-static arena_t* arena_of(bulkhead_arena arena) {
-  return (arena_t*)atomic_load_p(&arenas[arena], ATOMIC_RELAXED);
+void bulkhead_backend_purge(bulkhead_arena arena) {
+  control("arena.%u.purge", arena);
 }
 
 size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,

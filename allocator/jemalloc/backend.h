@@ -89,6 +89,9 @@ void bulkhead_backend_free(uintptr_t block);
  * whether it did. */
 bool bulkhead_backend_resize(uintptr_t block, size_t size);
 
+/* Returns pages to the kernel that have been unused for the decay time. */
+void bulkhead_backend_tick(bulkhead_arena arena);
+
 /* Returns all unused dirty pages of the arena to the kernel. */
 void bulkhead_backend_purge(bulkhead_arena arena);
 

@@ -8,12 +8,17 @@ extern "C" {
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "isolation/arch/layout.h"
 #include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
 #include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/sys/abort.h"
 #include "isolation/sys/syscalls.h"
 
 namespace {
+
+BULKHEAD_SEALED constinit int last_error = 0;
 
 // jemalloc's metadata blocks are multiples of a huge page and aligned to one.
 // Whoever asks for less, as its probe of madvise() does, gets a page.
@@ -22,11 +27,18 @@ size_t AlignmentFor(size_t size) {
                                               : bulkhead::kPageBytes;
 }
 
-int ToErrno(long result) {
-  if (result == 0) return 0;
-  errno = static_cast<int>(-result);
+int Fail(int error) {
+  last_error = error;
   return -1;
 }
+
+// What a system call returned, as libc returns it.
+long ToErrno(long result) {
+  return bulkhead::sys::Failed(result) ? Fail(static_cast<int>(-result))
+                                       : result;
+}
+
+int Status(long result) { return static_cast<int>(ToErrno(result)); }
 
 void CheckIsMetadata(const void* address, size_t size) {
   const bulkhead::PageRange region = bulkhead::reservation.metadata();
@@ -50,7 +62,7 @@ void* bulkhead_je_mmap(void* address, size_t size, int protection, int, int,
   }
   void* memory = bulkhead::AllocateMetadata(size, AlignmentFor(size));
   if (memory == nullptr) {
-    errno = ENOMEM;
+    Fail(ENOMEM);
     return MAP_FAILED;
   }
   return memory;
@@ -62,19 +74,19 @@ int bulkhead_je_munmap(void* address, size_t size) {
 
 int bulkhead_je_madvise(void* address, size_t size, int advice) {
   CheckIsMetadata(address, size);
-  return ToErrno(bulkhead::sys::Madvise(reinterpret_cast<uintptr_t>(address),
-                                        size, advice));
+  return Status(bulkhead::sys::Madvise(reinterpret_cast<uintptr_t>(address),
+                                       size, advice));
 }
 
 int bulkhead_je_mprotect(void* address, size_t size, int protection) {
   CheckIsMetadata(address, size);
-  return ToErrno(bulkhead::sys::Mprotect(reinterpret_cast<uintptr_t>(address),
-                                         size, protection));
+  return Status(bulkhead::sys::Mprotect(reinterpret_cast<uintptr_t>(address),
+                                        size, protection));
 }
 
 int bulkhead_je_purge(void* address, size_t size) {
-  return ToErrno(bulkhead::sys::Madvise(reinterpret_cast<uintptr_t>(address),
-                                        size, MADV_DONTNEED));
+  return Status(bulkhead::sys::Madvise(reinterpret_cast<uintptr_t>(address),
+                                       size, MADV_DONTNEED));
 }
 
 int bulkhead_je_pthread_atfork(void (*)(void), void (*)(void), void (*)(void)) {
@@ -86,8 +98,78 @@ int bulkhead_je_atexit(void (*)(void)) { return 0; }
 char* bulkhead_je_secure_getenv(const char*) { return nullptr; }
 
 ssize_t bulkhead_je_readlink(const char*, char*, size_t) {
-  errno = ENOENT;
-  return -1;
+  return Fail(ENOENT);
 }
+
+int* bulkhead_je_errno_location() { return &last_error; }
+
+char* bulkhead_je_strerror_r(int, char* buffer, size_t size) {
+  if (size != 0) buffer[0] = '\0';
+  return buffer;
+}
+
+void bulkhead_je_abort() { bulkhead::sys::Abort(); }
+
+int bulkhead_je_clock_gettime(clockid_t clock, struct timespec* time) {
+  if (clock == CLOCK_MONOTONIC) clock = CLOCK_MONOTONIC_COARSE;
+  return Status(
+      bulkhead::sys::Call(SYS_clock_gettime, clock, bulkhead::sys::Word(time)));
+}
+
+pthread_t bulkhead_je_pthread_self() {
+  pthread_t record;
+  __asm__("mov %%gs:%c1, %0" : "=r"(record) : "i"(BH_RECORD_SELF));
+  return record;
+}
+
+int bulkhead_je_sched_getaffinity(pid_t thread, size_t size, cpu_set_t* set) {
+  for (size_t i = 0; i < sizeof(set->__bits) / sizeof(set->__bits[0]); ++i) {
+    set->__bits[i] = 0;
+  }
+  const long result =
+      bulkhead::sys::Call(SYS_sched_getaffinity, thread,
+                          bulkhead::sys::Word(size), bulkhead::sys::Word(set));
+  return Status(result > 0 ? 0 : result);
+}
+
+int bulkhead_je_sched_cpucount(size_t size, const cpu_set_t* set) {
+  int count = 0;
+  for (size_t i = 0; i < size / sizeof(set->__bits[0]); ++i) {
+    for (__cpu_mask rest = set->__bits[i]; rest != 0; rest &= rest - 1) ++count;
+  }
+  return count;
+}
+
+long bulkhead_je_sysconf(int name) {
+  if (name == _SC_PAGESIZE) return bulkhead::kPageBytes;
+  if (name != _SC_NPROCESSORS_ONLN && name != _SC_NPROCESSORS_CONF) {
+    return Fail(EINVAL);
+  }
+  cpu_set_t set;
+  if (bulkhead_je_sched_getaffinity(0, sizeof(set), &set) != 0) return -1;
+  return bulkhead_je_sched_cpucount(sizeof(set), &set);
+}
+
+int bulkhead_je_open(const char* path, int flags, ...) {
+  return Status(bulkhead::sys::Open(path, flags));
+}
+
+int bulkhead_je_close(int file) { return Status(bulkhead::sys::Close(file)); }
+
+ssize_t bulkhead_je_read(int file, void* buffer, size_t size) {
+  return ToErrno(bulkhead::sys::Read(file, buffer, size));
+}
+
+ssize_t bulkhead_je_write(int file, const void* buffer, size_t size) {
+  return ToErrno(bulkhead::sys::Write(file, buffer, size));
+}
+
+int bulkhead_je_sched_yield() {
+  return Status(bulkhead::sys::Call(SYS_sched_yield));
+}
+
+pid_t bulkhead_je_getpid() { return bulkhead::sys::GetPid(); }
+
+int bulkhead_je_creat(const char*, mode_t) { return Fail(ENOSYS); }
 
 }  // extern "C"

@@ -4,8 +4,8 @@
 #include "isolation/base/raw_log.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
+#include "isolation/sys/abort.h"
 #include "isolation/sys/syscalls.h"
 
 namespace bulkhead {
@@ -60,7 +60,7 @@ void Die(const char* message) {
   RawLine line;
   line.Text("==").Decimal(sys::GetPid()).Text("==ERROR: Bulkhead: ");
   line.Text(message).Text("\n").WriteTo(STDERR_FILENO);
-  abort();
+  sys::Abort();
 }
 
 void DieExpected(const char* message, uint64_t expected, uint64_t found) {

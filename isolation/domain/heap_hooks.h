@@ -36,6 +36,7 @@ struct HeapHooks {
     bulkhead_monitor_call free = nullptr;
     bulkhead_monitor_call resize = nullptr;
     bulkhead_monitor_call inspect = nullptr;
+    bulkhead_monitor_call tick = nullptr;
     bulkhead_monitor_call purge = nullptr;
     bulkhead_monitor_call measure = nullptr;
   } calls;

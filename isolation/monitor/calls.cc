@@ -76,6 +76,7 @@ BH_HEAP_CALL(Allocate, allocate)
 BH_HEAP_CALL(Free, free)
 BH_HEAP_CALL(Resize, resize)
 BH_HEAP_CALL(Inspect, inspect)
+BH_HEAP_CALL(Tick, tick)
 BH_HEAP_CALL(Purge, purge)
 BH_HEAP_CALL(Measure, measure)
 #undef BH_HEAP_CALL
@@ -100,5 +101,5 @@ const bulkhead_monitor_call bulkhead_monitor_calls[BH_MONITOR_CALLS] = {
 #define BH_MONITOR_CALL(name, arguments) bulkhead::Monitor##name,
 #include "isolation/arch/monitor_calls.inc"
 #undef BH_MONITOR_CALL
-    bulkhead::NoSuchCall, bulkhead::NoSuchCall,
+    bulkhead::NoSuchCall,
 };

@@ -45,7 +45,7 @@ constinit BULKHEAD_CONSTANT_AFTER_START KeyAbsence absence = KeyAbsence::kNone;
 // write there.
 bool FramesIgnorePkru() {
   struct utsname name;
-  if (uname(&name) != 0) return false;
+  if (sys::Call(SYS_uname, sys::Word(&name)) != 0) return false;
   const auto number = [](const char*& text) {
     unsigned value = 0;
     for (; *text >= '0' && *text <= '9'; ++text) {

@@ -20,6 +20,7 @@ using sys::KernelAction;
 
 constexpr uint64_t kRestorer = 0x04000000;  // SA_RESTORER
 constexpr uintptr_t kDefault = 0;           // SIG_DFL
+constexpr int kLastStandard = 31;
 constexpr uintptr_t kIgnore = 1;            // SIG_IGN
 
 uintptr_t Entry() {
@@ -38,6 +39,19 @@ bool IsRunning() { return reservation.bytes() != 0; }
 // A fault shows that someone overstepped, whatever the program does with it.
 bool IsWatched(int signal) {
   return signal == SIGSEGV && fault_handler != nullptr;
+}
+
+// Flags that the kernel's action need not share with the program's.
+uint64_t FlagsSetBehind(int signal) {
+  const uint64_t always = SA_SIGINFO;
+  if (!IsWatched(signal)) return always;
+  return always | SA_RESETHAND | SA_ONSTACK | SA_NODEFER;
+}
+
+// Those below SIGRTMIN that no program may use are libc's own.
+bool IsSignal(int signal) {
+  return signal > 0 && signal < kSignals &&
+         (signal <= kLastStandard || signal >= SIGRTMIN);
 }
 
 // What the kernel is told so that `wanted` is done.
@@ -60,7 +74,7 @@ KernelAction Behind(int signal, const KernelAction& wanted) {
 }
 
 long ChangeAction(int signal, const KernelAction* wanted, KernelAction* old) {
-  if (signal <= 0 || signal >= kSignals) return -EINVAL;
+  if (!IsSignal(signal)) return -EINVAL;
   KernelAction kernel_old;
   const SignalAction before = signal_actions[signal];
   long result;
@@ -80,8 +94,10 @@ long ChangeAction(int signal, const KernelAction* wanted, KernelAction* old) {
   if (old != nullptr) {
     *old = kernel_old;
     if (kernel_old.handler == Entry()) {
+      // libc itself changes flags of what is installed (siginterrupt).
+      const uint64_t own = FlagsSetBehind(signal);
       old->handler = before.handler;
-      old->flags = before.flags;
+      old->flags = (kernel_old.flags & ~own) | (before.flags & own);
     }
   }
   return 0;
@@ -125,7 +141,7 @@ sighandler_t Install(int signal, sighandler_t handler, int flags) {
   struct sigaction old = {};
   wanted.sa_handler = handler;
   wanted.sa_flags = flags;
-  if (signal <= 0 || signal >= kSignals || handler == SIG_ERR) {
+  if (!IsSignal(signal) || handler == SIG_ERR) {
     errno = EINVAL;
     return SIG_ERR;
   }

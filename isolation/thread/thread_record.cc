@@ -163,6 +163,9 @@ void ForgetOtherThreads(const ThreadRecord& own) {
       record->tid = 0;
       record->busy = 0;
       record->exiting = true;
+      // The thread may have been in the middle of a change to a cache: what
+      // lies there is given up.
+      for (ThreadCache*& cache : record->caches) cache = nullptr;
     }
   }
 }
