@@ -76,9 +76,10 @@ def locate(peer):
         f"As root, run: apt-get install --no-install-recommends {peer.package}", EXIT_USAGE)
 
 
-def columns(names, bulkhead_library, bulkhead_what):
-    """The columns of `names`, in the order of NAMES."""
+def columns(names, bulkheads):
+    """The columns of `names`, in the order of NAMES. `bulkheads` are the columns of
+    Bulkhead, of which the first is called so."""
     found = [locate(peer) for peer in PEERS if peer.name in names]
     if BULKHEAD in names:
-        found.append(Column(BULKHEAD, bulkhead_library, bulkhead_what))
+        found += bulkheads
     return found

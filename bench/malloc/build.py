@@ -28,9 +28,7 @@ def _bazel(root, *arguments, **streams):
         raise BenchError(f"cannot start bazel: {error.strerror}") from error
 
 
-def build(root, config, with_library, directory):
-    """Builds into `directory`: file name -> path. Raises BenchError."""
-    files = [*_PROGRAMS, *([_LIBRARY] if with_library else [])]
+def _build(root, config, files, directory):
     flags = [] if config == "none" else [f"--config={config}"]
     quiet = {} if sys.stderr.isatty() else {"stdout": subprocess.PIPE,
                                             "stderr": subprocess.STDOUT}
@@ -40,8 +38,19 @@ def build(root, config, with_library, directory):
         raise BenchError("the build failed; Bazel's messages are above.")
     where = _bazel(root, "info", *flags, "bazel-bin", stdout=subprocess.PIPE,
                    stderr=subprocess.DEVNULL)
+    directory.mkdir()
     built = {}
     for file in files:
         source = pathlib.Path(where.stdout.strip()) / file
         built[source.name] = pathlib.Path(shutil.copy(source, directory))
     return built
+
+
+def programs(root, directory):
+    """The programs of the benchmark: file name -> path. Raises BenchError."""
+    return _build(root, "none", _PROGRAMS, directory / "programs")
+
+
+def library(root, config, directory):
+    """libbulkhead.so in a configuration. Raises BenchError."""
+    return _build(root, config, [_LIBRARY], directory / config)[_LIBRARY]

@@ -42,6 +42,7 @@ def _results():
     results.idle = {"jemalloc": _samples(0, rss=3072), "scudo": _samples(0, rss=2048),
                     "bulkhead": _samples(0, rss=4096)}
     results.instructions = {"jemalloc": 84.2, "scudo": None, "bulkhead": 55.6}
+    results.surplus = {"bulkhead": 7.2}
     return results
 
 
@@ -99,6 +100,7 @@ class SummaryTest(unittest.TestCase):
         self.assertIn("1.0 MiB", tables.text(memory))
         self.assertIn("+1.0 MiB", tables.text(idle))
         self.assertIn("scudo: it is too large.", tables.text(instructions))
+        self.assertIn("bulkhead: 7.2 more were counted", tables.text(instructions))
 
 
 class TablesTest(unittest.TestCase):
@@ -121,7 +123,7 @@ class PageTest(unittest.TestCase):
     def page(self, *arguments):
         heading = headings.Heading("./bulkhead bench malloc", "", ["Measured: all."], ["a: b"])
         return publication.page(heading, summary.tables(_results(), _COLUMNS), "bench malloc: x",
-                                options.parse(arguments), machine.here(), "2026-01-02")
+                                options.parse(arguments), machine.here(), "2026-01-02", "bench_malloc.svg")
 
     def test_page(self):
         text = self.page()
@@ -133,6 +135,25 @@ class PageTest(unittest.TestCase):
     def test_little_work_is_a_trial(self):
         self.assertIn("**A trial run**, of 0.5 times", self.page("--scale=0.5"))
         self.assertIn("and 2 runs of each", self.page("--runs=2"))
+
+
+class HeadingTest(unittest.TestCase):
+    def model(self, *arguments):
+        given = options.parse(arguments)
+        return headings.heading(given, given.config, "", machine.here(), []).model
+
+    def test_one_build(self):
+        (modelled, measured) = self.model("--config=modelled")
+        self.assertTrue(modelled.startswith("Modelled: "))
+        self.assertTrue(measured.startswith("Measured: "))
+
+    def test_two_builds(self):
+        lines = self.model("--config=modelled,none")
+        self.assertTrue(lines[0].startswith("bulkhead: Modelled: "))
+        self.assertIn("bulkhead-none: Measured: the library as it is shipped", lines[2])
+
+    def test_names(self):
+        self.assertEqual(headings.names(["1", "2"]), ["bulkhead", "bulkhead-2"])
 
 
 class MachineTest(unittest.TestCase):

@@ -12,8 +12,8 @@ _MODELLED = (
     "Modelled: WRPKRU as 28 dependent cycles between fences, RDPKRU as a load, RDFSBASE as a"
     " load, and an mprotect of the same range for every pkey_mprotect. Delivering a signal and"
     " adopting a thread change no rights here. This build enforces nothing.",
-    "Measured: everything else. Counts of instructions are of the model's own where it stands"
-    " for one.",
+    "Measured: everything else. Counted instructions are those of the shipped code: what only"
+    " models WRPKRU and RDPKRU is taken off.",
 )
 _SHIPPED = "Measured: the library as it is shipped; nothing is modelled."
 _WITHOUT_KEYS = "This machine has no protection keys, so none are used, and pages take their place."
@@ -31,10 +31,10 @@ class Heading:
         return "\n".join([*lines, *(f"  {column}" for column in self.columns), ""])
 
 
-def bulkhead_what(options, config):
-    """What the column of Bulkhead is."""
-    if options.bulkhead:
-        what = f"the library {options.bulkhead}"
+def bulkhead_what(config, library):
+    """What a column of Bulkhead is: a library given, or this tree's."""
+    if library:
+        what = f"the library {library}"
     else:
         what = "this tree's libbulkhead.so"
         what += "" if config == "none" else f", built with --config={config}"
@@ -42,17 +42,25 @@ def bulkhead_what(options, config):
     return what + (f", BULKHEAD_OPTIONS={given}" if given else "")
 
 
-def _model(options, config, machine, columns):
-    if BULKHEAD not in [column.name for column in columns]:
+def _model(options, configs, machine):
+    if BULKHEAD not in options.allocators:
         return ["Measured: everything; Bulkhead is not among the columns."]
     if options.bulkhead:
         return ["Bulkhead is the library given; what of it is modelled, if anything, is not"
                 " known here."]
-    if config == "modelled":
-        return list(_MODELLED)
-    return [_SHIPPED] + ([] if machine.has_keys else [_WITHOUT_KEYS])
+    lines = []
+    for name, config in zip(names(configs), configs):
+        found = _MODELLED if config == "modelled" else (
+            [_SHIPPED] + ([] if machine.has_keys else [_WITHOUT_KEYS]))
+        lines += [f"{name}: {line}" for line in found] if len(configs) > 1 else found
+    return lines
 
 
-def heading(options, config, command, machine, columns):
-    return Heading(command, machine.text(), _model(options, config, machine, columns),
+def names(variants):
+    """The names of Bulkhead's columns, of which the closing line is the first's."""
+    return [BULKHEAD, *(f"{BULKHEAD}-{variant}" for variant in variants[1:])]
+
+
+def heading(options, configs, command, machine, columns):
+    return Heading(command, machine.text(), _model(options, configs, machine),
                    [f"{column.name}: {column.what}" for column in columns])

@@ -19,6 +19,7 @@ import programs
 import publication
 import rounds
 import rows
+import served
 import summary
 import svg
 import tables
@@ -58,7 +59,10 @@ def _count_instructions(place, columns, results, progress):
             continue
         progress(f"instructions: {column.name}")
         try:
-            results.instructions[column.name] = instructions.per_pair(place, column)
+            count = instructions.per_pair(place, column)
+            results.instructions[column.name] = count.instructions
+            if count.surplus:
+                results.surplus[column.name] = count.surplus
         except MeasurementError as failure:
             results.instructions[column.name] = None
             results.failures[rows.INSTRUCTIONS, column.name] = str(failure)
@@ -66,11 +70,14 @@ def _count_instructions(place, columns, results, progress):
             place.close()
 
 
-def _prove_columns(place, columns):
+def _prove_columns(place, columns, workloads):
     """A library that fails to take malloc over would be measured as glibc."""
+    proofs = [row.proof for row in rows.TIMED if row.proof and row.name in workloads]
     for column in columns:
         try:
             programs.prove_serves(place, column)
+            for proof in proofs:
+                served.prove(place, column, proof(place))
         except MeasurementError as failure:
             raise BenchError(f"{column.name} cannot be measured: {failure}") from failure
 
@@ -93,22 +100,53 @@ def _print_failures(results):
         print(f"bulkhead: {row} failed on {column}: {why}", file=sys.stderr)
 
 
+def _bulkheads(options, configs, directory):
+    """The columns of Bulkhead: libraries given, or one build for each configuration."""
+    if allocators.BULKHEAD not in options.allocators:
+        return []
+    if options.bulkhead:
+        variants = [str(number) for number in range(1, len(options.bulkhead) + 1)]
+        found = [(library.resolve(), headings.bulkhead_what(None, library))
+                 for library in options.bulkhead]
+    else:
+        variants = configs
+        found = [(build.library(ROOT, config, directory), headings.bulkhead_what(config, None))
+                 for config in configs]
+    return [allocators.Column(name, library, what)
+            for name, (library, what) in zip(headings.names(variants), found)]
+
+
+def _write_files(options, heading, shown, panels, columns, results, closing, this):
+    page = options.markdown or (ROOT / publication.PAGE if options.publish else None)
+    plot = options.svg or (ROOT / publication.PLOT if options.publish else None)
+    if plot and not panels:
+        raise BenchError("nothing was timed, so there is nothing to plot.")
+    if plot:
+        plot.write_text(svg.draw(panels, [column.name for column in columns]), encoding="utf-8")
+    if page:
+        link = os.path.relpath(plot, page.resolve().parent) if plot else None
+        text = publication.page(
+            heading, shown, closing, options, this, publication.today(), link)
+        page.write_text(text, encoding="utf-8")
+    if options.json:
+        options.json.write_text(
+            publication.raw(results, columns, this, heading.command, closing), encoding="utf-8")
+
+
 def _run(options, arguments, directory):
     this = machine.here()
-    config = options.config or ("none" if this.has_keys else "modelled")
+    configs = options.config or ["none" if this.has_keys else "modelled"]
     print("bulkhead: building; the first time takes some minutes", file=sys.stderr)
-    wanted = allocators.BULKHEAD in options.allocators and not options.bulkhead
-    built = build.build(ROOT, "none" if options.bulkhead else config, wanted, directory)
-    library = options.bulkhead.resolve() if options.bulkhead else built.get("libbulkhead.so")
+    built = build.programs(ROOT, directory)
     columns = allocators.columns(
-        options.allocators, library, headings.bulkhead_what(options, config))
+        options.allocators, _bulkheads(options, configs, directory))
     command = shlex.join(["./bulkhead", "bench", "malloc", *arguments])
-    heading = headings.heading(options, config, command, this, columns)
+    heading = headings.heading(options, configs, command, this, columns)
     print(heading.text(), flush=True)
 
     place = Place(directory, options.scale, built["workloads"], built["measure"], _INPUTS)
     try:
-        _prove_columns(place, columns)
+        _prove_columns(place, columns, options.workloads)
         results = measure(place, columns, options, Progress(sys.stderr))
     finally:
         place.close()
@@ -119,18 +157,7 @@ def _run(options, arguments, directory):
     _print_failures(results)
     closing = summary.closing_line(results)
 
-    panels = summary.panels(results)
-    plot = options.svg or (ROOT / publication.PLOT if options.publish else None)
-    if plot and not panels:
-        raise BenchError("nothing was timed, so there is nothing to plot.")
-    if plot:
-        plot.write_text(svg.draw(panels, [column.name for column in columns]), encoding="utf-8")
-    if options.publish:
-        text = publication.page(heading, shown, closing, options, this, publication.today())
-        (ROOT / publication.PAGE).write_text(text, encoding="utf-8")
-    if options.json:
-        options.json.write_text(
-            publication.raw(results, columns, this, command, closing), encoding="utf-8")
+    _write_files(options, heading, shown, summary.panels(results), columns, results, closing, this)
     print(closing)
     return EXIT_FAILURE if results.failures else 0
 

@@ -13,6 +13,9 @@ import rows
 # What --config takes; each but `none` is a configuration in .bazelrc.
 CONFIGS = ("modelled", "none")
 
+# Work enough to see that everything runs.
+_SMALL = 0.02
+
 
 def _number(text, least, kind):
     try:
@@ -22,6 +25,10 @@ def _number(text, least, kind):
     if value is None or not math.isfinite(value) or value < least:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number from {least}")
     return value
+
+
+def _scale(text):
+    return _SMALL if text == "small" else _number(text, 0.0001, float)
 
 
 def _list_of(known):
@@ -42,25 +49,27 @@ def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="./bulkhead bench malloc", add_help=False, allow_abbrev=False)
     parser.add_argument("--runs", type=lambda text: _number(text, 1, int), default=5)
-    parser.add_argument("--scale", type=lambda text: _number(text, 0.0001, float), default=1.0)
+    parser.add_argument("--scale", type=_scale, default=1.0)
     parser.add_argument("--workloads", type=_list_of(rows.NAMES), default=list(rows.NAMES))
     parser.add_argument("--allocators", type=_list_of(allocators.NAMES),
                         default=list(allocators.NAMES))
-    parser.add_argument("--bulkhead", type=pathlib.Path)
-    parser.add_argument("--config", choices=CONFIGS)
+    parser.add_argument("--bulkhead", type=pathlib.Path, action="append", default=[])
+    parser.add_argument("--config", type=_list_of(CONFIGS), default=[])
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--svg", type=pathlib.Path)
+    parser.add_argument("--markdown", type=pathlib.Path)
     parser.add_argument("--publish", action="store_true")
     options = parser.parse_args(arguments)
     if options.bulkhead and options.config:
         parser.error("--bulkhead names a library that is built; --config builds one")
-    if options.bulkhead and not options.bulkhead.is_file():
-        parser.error(f"--bulkhead: there is no file {options.bulkhead}")
-    for path in (options.json, options.svg):
+    for library in options.bulkhead:
+        if not library.is_file():
+            parser.error(f"--bulkhead: there is no file {library}")
+    for path in (options.json, options.svg, options.markdown):
         if path and not path.resolve().parent.is_dir():
             parser.error(f"there is no directory {path.resolve().parent}")
-    if options.publish and options.svg:
-        parser.error("--publish writes the plot beside its page; leave --svg out")
+    if options.publish and (options.svg or options.markdown):
+        parser.error("--publish names page and plot; leave --svg and --markdown out")
     if allocators.BASELINE not in options.allocators:
         # Every figure is a ratio to it.
         options.allocators = [name for name in allocators.NAMES

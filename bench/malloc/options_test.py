@@ -28,7 +28,7 @@ class OptionsTest(unittest.TestCase):
 
     def test_defaults(self):
         given = options.parse([])
-        self.assertEqual((given.runs, given.scale, given.config), (5, 1.0, None))
+        self.assertEqual((given.runs, given.scale, given.config), (5, 1.0, []))
         self.assertEqual(given.workloads, list(rows.NAMES))
         self.assertEqual(given.allocators, list(allocators.NAMES))
         self.assertFalse(given.publish)
@@ -36,6 +36,7 @@ class OptionsTest(unittest.TestCase):
     def test_numbers(self):
         given = options.parse(["--runs=2", "--scale=0.05"])
         self.assertEqual((given.runs, given.scale), (2, 0.05))
+        self.assertLess(options.parse(["--scale", "small"]).scale, 0.1)
         for wrong in ("--runs=0", "--runs=1.5", "--scale=0", "--scale=nan", "--scale=x"):
             self.assertIn("is not a number from", self.refused(wrong))
 
@@ -46,6 +47,11 @@ class OptionsTest(unittest.TestCase):
         self.assertIn("'lua' is unknown; there are pairs,", self.refused("--workloads=lua"))
         self.assertIn("names none", self.refused("--allocators=,"))
 
+    def test_several_builds(self):
+        self.assertEqual(options.parse(["--config=none,modelled"]).config, ["modelled", "none"])
+        given = options.parse([f"--bulkhead={__file__}", f"--bulkhead={__file__}"])
+        self.assertEqual(len(given.bulkhead), 2)
+
     def test_the_baseline_is_always_there(self):
         given = options.parse(["--allocators=bulkhead"])
         self.assertEqual(given.allocators, ["jemalloc", "bulkhead"])
@@ -54,9 +60,9 @@ class OptionsTest(unittest.TestCase):
         self.assertIn("no file /none.so", self.refused("--bulkhead=/none.so"))
         self.assertIn("--config builds one",
                       self.refused(f"--bulkhead={__file__}", "--config=none"))
-        self.assertIn("invalid choice", self.refused("--config=fast"))
+        self.assertIn("'fast' is unknown", self.refused("--config=fast"))
         self.assertIn("no directory /none", self.refused("--json=/none/samples.json"))
-        self.assertIn("leave --svg out", self.refused("--publish", "--svg=plot.svg"))
+        self.assertIn("leave --svg and --markdown out", self.refused("--publish", "--svg=plot.svg"))
         self.assertIn("unrecognized", self.refused("--run=2"))
 
 

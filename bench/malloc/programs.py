@@ -3,10 +3,14 @@
 
 """Rows that are a program run to its end."""
 
-import pathlib
-
 from errors import MeasurementError
 from place import Sample, fields
+from served import check_file
+
+SQLITE3 = "/usr/bin/sqlite3"
+PYTHON3 = "/usr/bin/python3"
+GXX = "/usr/bin/g++"
+TRUE = "/usr/bin/true"
 
 _STARTS = 1000
 _SQL_ROWS = 150000
@@ -14,16 +18,10 @@ _PYTHON_ROUNDS = 40
 _COMPILED_PARTS = 3
 
 
-def check_served(column, found):
-    """Raises MeasurementError unless malloc came from the column's file."""
-    if pathlib.Path(found).resolve() != column.library.resolve():
-        raise MeasurementError(f"malloc came from {found}, not from {column.library}")
-
-
 def prove_serves(place, column):
     """Raises MeasurementError unless the column's library serves a program."""
     output, _ = place.run([place.workloads, "pairs", "--amount=1"], column)
-    check_served(column, fields(output)["malloc"])
+    check_file(column, fields(output)["malloc"])
 
 
 def own(name):
@@ -34,7 +32,7 @@ def own(name):
         sample, output = place.measured(
             [place.workloads, name, f"--scale={place.scale}"], column)
         said = fields(output)
-        check_served(column, said["malloc"])
+        check_file(column, said["malloc"])
         # Of the same amount of work, whatever the allocator.
         expected = checksums.setdefault(said["amount"], said["checksum"])
         if said["checksum"] != expected:
@@ -51,7 +49,7 @@ def sqlite3(place, column):
     path.write_text(script.replace(":rows", str(place.scaled(_SQL_ROWS, 100))),
                     encoding="utf-8")
     with open(path, encoding="utf-8") as stdin:
-        sample, output = place.measured(["/usr/bin/sqlite3", "-bail", ":memory:"], column,
+        sample, output = place.measured([SQLITE3, "-bail", ":memory:"], column,
                                         stdin=stdin)
     if output.splitlines()[-1:] != ["ok"]:
         raise MeasurementError(f"sqlite3 ended with {output[-200:]!r}")
@@ -62,7 +60,7 @@ def python3(place, column):
     rounds = place.scaled(_PYTHON_ROUNDS)
     sample, output = place.measured(
         # Not -I or -E, under which Python ignores PYTHONMALLOC.
-        ["/usr/bin/python3", "-S", "-s", place.inputs / "objects.py", rounds], column,
+        [PYTHON3, "-S", "-s", place.inputs / "objects.py", rounds], column,
         {"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"})
     if not output.startswith("objects "):
         raise MeasurementError(f"python3 said {output[-200:]!r}")
@@ -76,11 +74,11 @@ def compile_cxx(place, column):
     source.write_text(text + "".join(f"template struct Part<{number}>;\n"
                                      for number in range(parts)), encoding="utf-8")
     sample, _ = place.measured(
-        ["/usr/bin/g++", "-std=c++17", "-O1", "-c", source, "-o", place.directory / "compiled.o"],
+        [GXX, "-std=c++17", "-O1", "-c", source, "-o", place.directory / "compiled.o"],
         column)
     return sample
 
 
 def startup(place, column):
-    sample, _ = place.measured(["/usr/bin/true"], column, times=place.scaled(_STARTS))
+    sample, _ = place.measured([TRUE], column, times=place.scaled(_STARTS))
     return sample

@@ -29,8 +29,9 @@ def _caution(options):
             " it shows that everything runs; its figures are not to be relied on.", ""]
 
 
-def page(heading, shown, closing, options, machine, date):
-    """The Markdown text. `heading` is what the run prints first."""
+def page(heading, shown, closing, options, machine, date, plot):
+    """The Markdown text. `heading` is what the run prints first; `plot` the way from
+    the page to the plot, or None."""
     parts = [
         "# malloc, measured",
         "",
@@ -44,8 +45,7 @@ def page(heading, shown, closing, options, machine, date):
         *_caution(options),
         f"Run on {date}: {machine.text()}.",
         "",
-        f"![Ratios to jemalloc]({PLOT.name})",
-        "",
+        *([f"![Ratios to jemalloc]({plot})", ""] if plot else []),
         *_paragraph("What is modelled, and what is measured", heading.model),
         *_paragraph("Columns", heading.columns),
     ]
@@ -74,6 +74,7 @@ def raw(results, columns, machine, command, closing):
             "timed": {row: samples(by_column) for row, by_column in results.timed.items()},
             "idle": samples(results.idle),
             "instructions_per_pair": results.instructions,
+            "taken_off_as_modelled": results.surplus,
             "failures": [{"row": row, "column": column, "why": why}
                          for (row, column), why in results.failures.items()],
             "closing_line": closing,

@@ -18,6 +18,8 @@ class Results:
     idle: dict = dataclasses.field(default_factory=dict)
     # Name of the column -> instructions per pair.
     instructions: dict = dataclasses.field(default_factory=dict)
+    # Name of the column -> what was taken off of that, because it only models.
+    surplus: dict = dataclasses.field(default_factory=dict)
     # (row, column) -> why it failed.
     failures: dict = dataclasses.field(default_factory=dict)
 

@@ -5,6 +5,7 @@
 
 import os
 import pathlib
+import selectors
 import subprocess
 import time
 
@@ -18,6 +19,7 @@ _SOCKET = "redis.sock"
 _REQUESTS = 60000
 _TESTS = "set,get,incr,lpush,lpop,sadd,hset,zadd,lrange_100,mset"
 _START_SECONDS = 30
+_READY = b"eady to accept connections"
 
 
 def _memory(pid, file, field):
@@ -43,34 +45,45 @@ def _check_mapped(pid, column):
             raise MeasurementError(f"{column.library} is not mapped by process {pid}")
 
 
-def _wait_for_redis(place, server):
+def _redis_program(place):
+    program = place.directory / "redis-server"
+    if not program.is_symlink():
+        program.symlink_to(_REDIS_PROGRAM)
+    return program
+
+
+def redis_proof(place):
+    return [_redis_program(place), "--version"]
+
+
+def _wait_for_redis(server):
+    """Reads the server's log until it says that it listens."""
+    said = b""
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            output, errors = server.communicate()
-            raise MeasurementError(
-                f"redis-server: exit status {server.returncode}\n{(output + errors)[-1500:]}")
-        try:
-            place.run(["/usr/bin/redis-cli", "-s", _SOCKET, "ping"], None)
-            return
-        except MeasurementError:
-            time.sleep(0.05)
-    raise MeasurementError(f"redis-server did not answer within {_START_SECONDS} s")
+    with selectors.DefaultSelector() as selector:
+        selector.register(server.stdout, selectors.EVENT_READ)
+        while _READY not in said:
+            if not selector.select(max(deadline - time.monotonic(), 0)):
+                raise MeasurementError(f"redis-server did not listen within {_START_SECONDS} s")
+            data = os.read(server.stdout.fileno(), 1 << 16)
+            if not data:
+                errors = server.communicate()[1]
+                raise MeasurementError(
+                    f"redis-server: exit status {server.returncode}\n"
+                    f"{(said.decode(errors='replace') + errors)[-1500:]}")
+            said += data
 
 
 def redis(place, column):
     """The client runs on glibc's malloc in every column: only the server is
     compared. Requests come in batches of 16, so that it is the server that is
     waited for."""
-    program = place.directory / "redis-server"
-    if not program.is_symlink():
-        program.symlink_to(_REDIS_PROGRAM)
     (place.directory / _SOCKET).unlink(missing_ok=True)
-    # Few words, so that no pipe fills: nobody reads before the end.
+    # It says little, so that no pipe fills: once it listens, nobody reads on.
     server = place.start(
-        [program, "--port", "0", "--unixsocket", _SOCKET, "--save", "", "--appendonly", "no",
-         "--daemonize", "no", "--loglevel", "warning"], column)
-    _wait_for_redis(place, server)
+        [_redis_program(place), "--port", "0", "--unixsocket", _SOCKET, "--save", "",
+         "--appendonly", "no", "--daemonize", "no", "--loglevel", "notice"], column)
+    _wait_for_redis(server)
     _check_mapped(server.pid, column)
     before = _cpu_seconds(server.pid)
     begin = time.monotonic()

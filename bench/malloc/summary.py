@@ -131,6 +131,8 @@ def tables(results, columns):
     if results.instructions:
         notes = [f"{column.name}: {column.not_counted}." for column in columns
                  if column.not_counted]
+        notes += [f"{name}: {surplus:.1f} more were counted, which only model others."
+                  for name, surplus in results.surplus.items() if round(surplus, 1)]
         found.append(_instruction_table(results, names, notes))
     return found
 
