@@ -86,7 +86,7 @@ using bulkhead::kDefaultAlignment;
 using std::align_val_t;
 using std::nothrow_t;
 
-#define BULKHEAD_FREE_ALIGNED(pointer, size, alignment)              \
+#define BULKHEAD_FREE_ALIGNED(pointer, size, alignment)                \
   bulkhead::FreeAligned(pointer, size, static_cast<size_t>(alignment), \
                         __builtin_return_address(0))
 
@@ -122,9 +122,7 @@ BULKHEAD_EXPORT void operator delete(void* p, const nothrow_t&) noexcept {
 BULKHEAD_EXPORT void operator delete[](void* p, const nothrow_t&) noexcept {
   free(p);
 }
-BULKHEAD_EXPORT void operator delete(void* p, align_val_t) noexcept {
-  free(p);
-}
+BULKHEAD_EXPORT void operator delete(void* p, align_val_t) noexcept { free(p); }
 BULKHEAD_EXPORT void operator delete[](void* p, align_val_t) noexcept {
   free(p);
 }

@@ -45,8 +45,7 @@ void BadFree::ReportState() const {
 }
 
 void BadFree::ReportUnlessInUse() const {
-  const bh_result state =
-      CallMonitor(record_, MonitorCall::kInspect, address_);
+  const bh_result state = CallMonitor(record_, MonitorCall::kInspect, address_);
   const auto status = static_cast<FreeStatus>(state.status);
   if (status != FreeStatus::kDone) Report(KindOf(status));
 }

@@ -130,9 +130,8 @@
 	PUSH_BLOCK \long_way
 .endm
 
-.macro FUNCTION name, visibility
+.macro FUNCTION name
 	.globl	\name
-	.\visibility \name
 	.type	\name, @function
 	.p2align 6
 \name:
@@ -150,19 +149,19 @@
 	.set	\name, \target
 .endm
 
-FUNCTION malloc, protected
+FUNCTION malloc
 	ALLOCATE 1, [rip + bulkhead_heap_maps + BH_MAPS_TABLED], .Llong_malloc
 .Llong_malloc:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_ALLOCATE]
 END_FUNCTION malloc
 ALSO __libc_malloc, malloc
 
-FUNCTION _Znwm, protected
+FUNCTION _Znwm
 	ALLOCATE 1, [rip + bulkhead_heap_maps + BH_MAPS_TABLED], bulkhead_new
 END_FUNCTION _Znwm
 ALSO _Znam, _Znwm
 
-FUNCTION free, protected
+FUNCTION free
 	RELEASE 1, BH_MAPS_SHORT_GRANULES, .Llong_free
 .Llong_free:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_FREE]
@@ -173,7 +172,7 @@ ALSO __libc_cfree, free
 ALSO _ZdlPv, free
 ALSO _ZdaPv, free
 
-FUNCTION free_sized, protected
+FUNCTION free_sized
 	RELEASE_SIZED 1, BH_MAPS_SHORT_GRANULES, .Llong_free_sized
 .Llong_free_sized:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_FREE_SIZED]
@@ -181,15 +180,18 @@ END_FUNCTION free_sized
 ALSO _ZdlPvm, free_sized
 ALSO _ZdaPvm, free_sized
 
-FUNCTION bulkhead_malloc_without_keys, hidden
+	.hidden	bulkhead_malloc_without_keys
+FUNCTION bulkhead_malloc_without_keys
 	ALLOCATE 0, BH_MOST_TABLED + 1, bulkhead_allocate_long
 END_FUNCTION bulkhead_malloc_without_keys
 
-FUNCTION bulkhead_free_without_keys, hidden
+	.hidden	bulkhead_free_without_keys
+FUNCTION bulkhead_free_without_keys
 	RELEASE 0, BH_MAPS_GRANULES, bulkhead_free_long
 END_FUNCTION bulkhead_free_without_keys
 
-FUNCTION bulkhead_free_sized_without_keys, hidden
+	.hidden	bulkhead_free_sized_without_keys
+FUNCTION bulkhead_free_sized_without_keys
 	RELEASE_SIZED 0, BH_MAPS_GRANULES, bulkhead_free_sized_long
 END_FUNCTION bulkhead_free_sized_without_keys
 

@@ -39,9 +39,9 @@ void* bulkhead_malloc_without_keys(size_t size);
 void bulkhead_free_without_keys(void* pointer);
 void bulkhead_free_sized_without_keys(void* pointer, size_t size);
 
-// The long ways: whatever fast_path.S does not do. nullptr: no memory, or a size
-// above PTRDIFF_MAX; errno is then ENOMEM. A bad pointer or size ends the process
-// with a report, which names the caller's return address.
+// The long ways: whatever fast_path.S does not do. nullptr: no memory, or a
+// size above PTRDIFF_MAX; errno is then ENOMEM. A bad pointer or size ends the
+// process with a report, which names the caller's return address.
 void* bulkhead_allocate_long(size_t size);
 void bulkhead_free_long(void* pointer);
 void bulkhead_free_sized_long(void* pointer, size_t size);

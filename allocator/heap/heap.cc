@@ -28,7 +28,8 @@
 namespace bulkhead {
 namespace {
 
-// Of the credit until a cache is looked after, what a trip to the monitor costs.
+// Of the credit until a cache is looked after, what a trip to the monitor
+// costs.
 constexpr uint32_t kCostOfTrip = 32;
 
 // The calling thread, the compartment in whose domain it runs, and that one's
@@ -76,8 +77,8 @@ void SetLive(uintptr_t block, CompartmentId id, const ThreadRecord& record) {
 // Gives the `count` oldest blocks of a bin back.
 void FlushBin(const Caller& caller, SizeClass size_class, uint32_t count) {
   CacheBin& bin = caller.cache->bins[Index(size_class)];
-  const bh_result result = CallMonitor(caller.record, MonitorCall::kFlush,
-                                       Index(size_class), count);
+  const bh_result result =
+      CallMonitor(caller.record, MonitorCall::kFlush, Index(size_class), count);
   if (result.status != 0) {
     ReportBadFlush(result, caller.id, __builtin_return_address(0));
   }
@@ -138,9 +139,8 @@ void* AllocateFor(const Caller& caller, size_t size, size_t alignment,
     if (block == 0 && Index(size_class) < kSmallClasses) return nullptr;
   }
   if (block == 0) {
-    const bh_result fresh =
-        CallMonitor(caller.record, MonitorCall::kAllocate, Index(caller.id),
-                    size, alignment);
+    const bh_result fresh = CallMonitor(caller.record, MonitorCall::kAllocate,
+                                        Index(caller.id), size, alignment);
     block = fresh.value;
     zeroed = fresh.status == static_cast<uint64_t>(AllocateStatus::kZeroed);
     if (block == 0) return nullptr;
@@ -155,9 +155,9 @@ void* AllocateFromAnywhere(CompartmentId id, size_t size, size_t alignment) {
   ThreadRecord& record = EnterHeap();
   void* block = nullptr;
   if (size <= PTRDIFF_MAX) {
-    block = reinterpret_cast<void*>(CallMonitor(record, MonitorCall::kAllocate,
-                                                Index(id), size, alignment)
-                                        .value);
+    block = reinterpret_cast<void*>(
+        CallMonitor(record, MonitorCall::kAllocate, Index(id), size, alignment)
+            .value);
   }
   if (block == nullptr) {
     errno = ENOMEM;
@@ -202,9 +202,8 @@ Block CheckBlock(ThreadRecord& record, const void* pointer,
       (!is_small && block.address % kPageBytes != 0)) {
     bad.ReportState();
   }
-  block.size = Index(block.size_class) == kLastClass
-                   ? bad.SizeInUse()
-                   : SizeOf(block.size_class);
+  block.size = Index(block.size_class) == kLastClass ? bad.SizeInUse()
+                                                     : SizeOf(block.size_class);
   return block;
 }
 
@@ -306,11 +305,11 @@ void StartHeap() {
   heap_hooks.statistics = Statistics;
   RegisterFaultHandler();
   bulkhead_heap_entries =
-      has_keys
-          ? HeapEntries{bulkhead_allocate_long, bulkhead_free_long,
-                        bulkhead_free_sized_long}
-          : HeapEntries{bulkhead_malloc_without_keys, bulkhead_free_without_keys,
-                        bulkhead_free_sized_without_keys};
+      has_keys ? HeapEntries{bulkhead_allocate_long, bulkhead_free_long,
+                             bulkhead_free_sized_long}
+               : HeapEntries{bulkhead_malloc_without_keys,
+                             bulkhead_free_without_keys,
+                             bulkhead_free_sized_without_keys};
   heap_started = true;
   SealProcess();
 }
@@ -392,9 +391,10 @@ HeapUse MeasureHeap(CompartmentId id) {
 
 }  // namespace bulkhead
 
-constinit BULKHEAD_CONSTANT_AFTER_START bulkhead::HeapEntries
-    bulkhead_heap_entries = {bulkhead::AllocateStarting, bulkhead::FreeStarting,
-                             bulkhead::FreeSizedStarting};
+constinit BULKHEAD_CONSTANT_AFTER_START
+    bulkhead::HeapEntries bulkhead_heap_entries = {bulkhead::AllocateStarting,
+                                                   bulkhead::FreeStarting,
+                                                   bulkhead::FreeSizedStarting};
 constexpr std::array<uint16_t, BH_MOST_TABLED / 16 + 1> bulkhead_bin_offsets =
     bulkhead::MakeBinOffsets();
 

@@ -88,8 +88,7 @@ FreeStatus Check(const ThreadRecord& record, uintptr_t address,
                  CompartmentId& owner, size_t& size) {
   if (!FindOwner(address, owner)) return FreeStatus::kNothing;
   if (!CallerMayWrite(record, owner)) return FreeStatus::kForeign;
-  const FreeStatus status =
-      StatusOf(bulkhead_backend_inspect(address, &size));
+  const FreeStatus status = StatusOf(bulkhead_backend_inspect(address, &size));
   // A cache is a block to jemalloc, but nobody's to free.
   if (status == FreeStatus::kDone && PageEntryOf(address) == 0) {
     return FreeStatus::kNothing;
@@ -168,9 +167,8 @@ bh_result PutBack(ThreadRecord& record, CompartmentId id, SizeClass size_class,
       size_t size;
       const FreeStatus status =
           StatusOf(bulkhead_backend_inspect(blocks[i], &size));
-      return Status(
-          status == FreeStatus::kDone ? FreeStatus::kNothing : status,
-          blocks[i]);
+      return Status(status == FreeStatus::kDone ? FreeStatus::kNothing : status,
+                    blocks[i]);
     }
   }
   bulkhead_block state = BULKHEAD_BLOCK_LIVE;
@@ -226,8 +224,8 @@ bh_result MakeCache(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
   if (!MayHaveCache(record) || !HasHeap(Index(id))) return {};
   if (record.caches[Index(id)] == nullptr) {
     bool zeroed = false;
-    const uintptr_t block = bulkhead_backend_allocate(
-        ArenaOf(id), kCacheBytes, kPageBytes, &zeroed);
+    const uintptr_t block = bulkhead_backend_allocate(ArenaOf(id), kCacheBytes,
+                                                      kPageBytes, &zeroed);
     if (block == 0) return {};
     if (!zeroed && sys::Madvise(block, kCacheBytes, MADV_DONTNEED) != 0) {
       bulkhead_backend_free(block);
@@ -337,12 +335,13 @@ void StartHeapMonitor() {
   heap_hooks.before_fork = bulkhead_backend_before_fork;
   heap_hooks.after_fork_in_parent = bulkhead_backend_after_fork_in_parent;
   heap_hooks.after_fork_in_child = bulkhead_backend_after_fork_in_child;
-  heap_hooks.calls = {MakeCache, Refill, Flush,   Allocate, Free,
-                      Resize,    Inspect, Tick,   Purge,   Measure};
+  heap_hooks.calls = {MakeCache, Refill,  Flush, Allocate, Free,
+                      Resize,    Inspect, Tick,  Purge,    Measure};
   initialise_backend_state = InitialiseState;
   InitialiseState(RecordAtGs()->backend_state);
-  BULKHEAD_CHECK(bulkhead_backend_start(Commit, UnmapPages) && CreateHeap(kRoot),
-                 "no memory to start the heap");
+  BULKHEAD_CHECK(
+      bulkhead_backend_start(Commit, UnmapPages) && CreateHeap(kRoot),
+      "no memory to start the heap");
   SetCurrent(*RecordAtGs(), kRoot);
 }
 

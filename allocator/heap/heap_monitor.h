@@ -1,8 +1,9 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The heap's part of the monitor: the only callers of jemalloc. Every block that
-// leaves or comes back passes here, checked against jemalloc's own records.
+// The heap's part of the monitor: the only callers of jemalloc. Every block
+// that leaves or comes back passes here, checked against jemalloc's own
+// records.
 
 #ifndef BULKHEAD_ALLOCATOR_HEAP_HEAP_MONITOR_H_
 #define BULKHEAD_ALLOCATOR_HEAP_HEAP_MONITOR_H_
@@ -15,15 +16,15 @@ namespace bulkhead {
 void StartHeapMonitor();
 
 // The status of the calls Free, Flush and Resize, and of MarkExiting; the value
-// of all but Resize is then the address at fault. Inspect's status too, with the
-// usable size as the value.
+// of all but Resize is then the address at fault. Inspect's status too, with
+// the usable size as the value.
 enum class FreeStatus : uint64_t {
   kDone,
-  kInterior,   // inside a block in use
-  kFree,       // where a block could be, but none is in use
-  kNothing,    // in no block's pages
-  kForeign,    // of a heap that the caller may not write to
-  kNoMemory,   // Resize alone: the block is as it was
+  kInterior,  // inside a block in use
+  kFree,      // where a block could be, but none is in use
+  kNothing,   // in no block's pages
+  kForeign,   // of a heap that the caller may not write to
+  kNoMemory,  // Resize alone: the block is as it was
 };
 
 // The status of Allocate.

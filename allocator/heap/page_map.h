@@ -32,8 +32,8 @@ static_assert(kLastClass << kTagBits <= UINT16_MAX - kTagMask);
 
 // Where the maps are. Constant after start.
 struct HeapMaps {
-  uintptr_t begin = 0;     // of the reservation
-  uint64_t granules = 0;   // of 16 bytes, in it
+  uintptr_t begin = 0;    // of the reservation
+  uint64_t granules = 0;  // of 16 bytes, in it
   uint16_t* pages = nullptr;
   unsigned char* live = nullptr;
   // For malloc()'s and free()'s short way. The live byte of an address is at

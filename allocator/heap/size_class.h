@@ -19,7 +19,7 @@ constexpr uint32_t Index(SizeClass size_class) {
   return static_cast<uint32_t>(size_class);
 }
 
-inline constexpr uint32_t kSmallClasses = 36;  // of slabs: up to 14 KiB
+inline constexpr uint32_t kSmallClasses = 36;   // of slabs: up to 14 KiB
 inline constexpr uint32_t kCachedClasses = 61;  // up to 1 MiB
 // The largest class that has a number of its own; what is larger shares it.
 inline constexpr uint32_t kLastClass = 127;

@@ -21,8 +21,8 @@ namespace bulkhead {
 
 inline constexpr uint32_t kBinSlots = 63;
 
-// Free blocks of one size class, the last in the first out. A bin that was never
-// used has room for none, and so takes the long way.
+// Free blocks of one size class, the last in the first out. A bin that was
+// never used has room for none, and so takes the long way.
 struct CacheBin {
   uint32_t count = 0;
   uint32_t room = 0;

@@ -86,8 +86,8 @@ int bulkhead_je_mprotect(void* address, size_t size, int protection) {
 }
 
 int bulkhead_je_purge(void* address, size_t size) {
-  return ToErrno(bulkhead::PurgeHeapPages(
-      {reinterpret_cast<uintptr_t>(address), size}));
+  return ToErrno(
+      bulkhead::PurgeHeapPages({reinterpret_cast<uintptr_t>(address), size}));
 }
 
 int bulkhead_je_pthread_atfork(void (*)(void), void (*)(void), void (*)(void)) {

@@ -8,7 +8,7 @@
 
 #include "isolation/arch/layout.h"
 
-	.intel_syntax noprefix
+.intel_syntax noprefix
 
 /* eax := PKRU; ecx, edx := 0. */
 .macro READ_PKRU

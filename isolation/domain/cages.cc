@@ -110,7 +110,8 @@ PageRange StackPages(const CompartmentRow& row, size_t index) {
 
 }  // namespace
 
-constinit BULKHEAD_CONSTANT_AFTER_START Enforcement enforcement = Enforcement::kNone;
+constinit BULKHEAD_CONSTANT_AFTER_START Enforcement enforcement =
+    Enforcement::kNone;
 constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey metadata_key = kUntagged;
 constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey frames_key = kUntagged;
 

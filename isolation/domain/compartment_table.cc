@@ -5,9 +5,11 @@
 
 #include "isolation/base/sealed.h"
 
-constinit BULKHEAD_SEALED bulkhead::CompartmentRow bulkhead_compartments[BH_MAX_COMPARTMENTS] =
-    {{.state = BH_STATE_LIVE, .name = "root"}};
-constinit BULKHEAD_SEALED bulkhead::EntryRow bulkhead_entries[BH_MAX_ENTRIES] = {};
+constinit BULKHEAD_SEALED
+    bulkhead::CompartmentRow bulkhead_compartments[BH_MAX_COMPARTMENTS] = {
+        {.state = BH_STATE_LIVE, .name = "root"}};
+constinit BULKHEAD_SEALED
+    bulkhead::EntryRow bulkhead_entries[BH_MAX_ENTRIES] = {};
 
 namespace bulkhead {
 

@@ -50,11 +50,10 @@ constinit BULKHEAD_SEALED uintptr_t next_stack ABSL_GUARDED_BY(lock) = 0;
 constinit BULKHEAD_SEALED uint16_t* page_map = nullptr;
 
 bool ProtectMap(PageRange pages, int protection) {
-  const long done =
-      metadata_key == kUntagged
-          ? sys::Mprotect(pages.begin, pages.bytes, protection)
-          : sys::PkeyMprotect(pages.begin, pages.bytes, protection,
-                              Number(metadata_key));
+  const long done = metadata_key == kUntagged
+                        ? sys::Mprotect(pages.begin, pages.bytes, protection)
+                        : sys::PkeyMprotect(pages.begin, pages.bytes,
+                                            protection, Number(metadata_key));
   return done == 0;
 }
 

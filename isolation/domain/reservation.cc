@@ -12,7 +12,8 @@ namespace {
 
 constexpr uint64_t kLeastReservation = uint64_t{64} << 20;
 // jemalloc takes 12 MiB to start and 8 MiB more once its heap crosses a
-// boundary of 1 GiB, for the next leaf of its page tree; the rest is Bulkhead's.
+// boundary of 1 GiB, for the next leaf of its page tree; the rest is
+// Bulkhead's.
 constexpr uint64_t kLeastMetadata = uint64_t{28} << 20;
 constexpr uint64_t kLargestAlignment = uint64_t{4} << 30;
 constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -57,11 +58,10 @@ uint64_t AllowedReservation(uint64_t wanted, uint64_t limit, uint64_t used) {
 
 bool OpenForGood(PageRange pages, HardwareKey key) {
   constexpr int kReadWrite = PROT_READ | PROT_WRITE;
-  const long opened =
-      key == kUntagged
-          ? sys::Mprotect(pages.begin, pages.bytes, kReadWrite)
-          : sys::PkeyMprotect(pages.begin, pages.bytes, kReadWrite,
-                              Number(key));
+  const long opened = key == kUntagged
+                          ? sys::Mprotect(pages.begin, pages.bytes, kReadWrite)
+                          : sys::PkeyMprotect(pages.begin, pages.bytes,
+                                              kReadWrite, Number(key));
   return opened == 0 &&
          sys::Madvise(pages.begin, pages.bytes, MADV_DODUMP) == 0;
 }

@@ -97,8 +97,8 @@ class Reservation {
 
 extern Reservation reservation;
 
-// Makes pages of the reservation accessible under `key`, and part of core files.
-// False: the kernel has no memory for it.
+// Makes pages of the reservation accessible under `key`, and part of core
+// files. False: the kernel has no memory for it.
 bool OpenForGood(PageRange pages, HardwareKey key);
 
 // Address space for a process under RLIMIT_AS: the most of it that Bulkhead

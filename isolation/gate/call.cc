@@ -127,9 +127,8 @@ bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
                       void* context) {
   if (heap_hooks.create == nullptr) return BH_ERR_DESTROYED;
   ThreadRecord& record = *CurrentRecord();
-  const bh_result begun =
-      CallMonitor(record, MonitorCall::kBeginScope, compartment.id,
-                  compartment.generation);
+  const bh_result begun = CallMonitor(record, MonitorCall::kBeginScope,
+                                      compartment.id, compartment.generation);
   if (begun.status != BH_OK) return static_cast<bh_status>(begun.status);
   bh_status status = PrepareThread(record, CompartmentId{compartment.id});
   if (status == BH_OK) {

@@ -17,8 +17,9 @@ namespace {
 bh_status Enter(ThreadRecord& record, bh_compartment compartment) {
   if (record.depth == kMostFrames) return BH_ERR_DEPTH;
   for (;;) {
-    const bh_result result = CallMonitor(record, MonitorCall::kOpenPages,
-                                         compartment.id, compartment.generation);
+    const bh_result result =
+        CallMonitor(record, MonitorCall::kOpenPages, compartment.id,
+                    compartment.generation);
     if (result.status != BH_ERR_BUSY) {
       return static_cast<bh_status>(result.status);
     }

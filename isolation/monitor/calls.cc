@@ -64,10 +64,10 @@ bh_result MonitorTakePending(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
 }
 
 // The heap's are the allocator's.
-#define BH_HEAP_CALL(name, hook)                                             \
-  bh_result Monitor##name(ThreadRecord& record, uint64_t a0, uint64_t a1,    \
-                          uint64_t a2, uint64_t a3) {                        \
-    return heap_hooks.calls.hook(record, a0, a1, a2, a3);                    \
+#define BH_HEAP_CALL(name, hook)                                          \
+  bh_result Monitor##name(ThreadRecord& record, uint64_t a0, uint64_t a1, \
+                          uint64_t a2, uint64_t a3) {                     \
+    return heap_hooks.calls.hook(record, a0, a1, a2, a3);                 \
   }
 BH_HEAP_CALL(MakeCache, make_cache)
 BH_HEAP_CALL(Refill, refill)

@@ -1,8 +1,8 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The handlers of the monitor's calls. Each runs in the monitor: it calls nothing
-// of libc, writes to metadata alone, and loads what it is given once.
+// The handlers of the monitor's calls. Each runs in the monitor: it calls
+// nothing of libc, writes to metadata alone, and loads what it is given once.
 
 #ifndef BULKHEAD_ISOLATION_MONITOR_CALLS_H_
 #define BULKHEAD_ISOLATION_MONITOR_CALLS_H_
@@ -12,7 +12,7 @@
 
 namespace bulkhead {
 
-#define BH_MONITOR_CALL(name, arguments)                                 \
+#define BH_MONITOR_CALL(name, arguments)                                  \
   bh_result Monitor##name(ThreadRecord& record, uint64_t a0, uint64_t a1, \
                           uint64_t a2, uint64_t a3);
 #include "isolation/arch/monitor_calls.inc"

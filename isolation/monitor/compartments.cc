@@ -4,8 +4,8 @@
 #include "isolation/monitor/compartments.h"
 
 #include "isolation/arch/gate.h"
-#include "isolation/base/options.h"
 #include "isolation/arch/monitor.h"
+#include "isolation/base/options.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
@@ -234,8 +234,7 @@ bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
     return Result(status);
   }
   __atomic_store_n(&row->state, BH_STATE_LIVE, __ATOMIC_RELEASE);
-  return Result(BH_OK,
-                Index(IdOf(*row)) | uint64_t{row->generation} << 32);
+  return Result(BH_OK, Index(IdOf(*row)) | uint64_t{row->generation} << 32);
 }
 
 bh_result MonitorDestroy(ThreadRecord& record, uint64_t id, uint64_t generation,

@@ -24,8 +24,9 @@ bool IsOnStack(uintptr_t address, const ThreadRecord& record,
 
 DomainFrame::DomainFrame(ThreadRecord& record, CompartmentId next)
     : record_(record),
-      pushed_(CallMonitor(record, MonitorCall::kPushFrame, Index(next))
-                  .status == 0) {}
+      pushed_(
+          CallMonitor(record, MonitorCall::kPushFrame, Index(next)).status ==
+          0) {}
 
 DomainFrame::~DomainFrame() {
   if (!pushed_) return;

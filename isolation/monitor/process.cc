@@ -72,8 +72,8 @@ void ChooseEnforcement(const Options& options) {
     bulkhead_owned_pkru = Bits(keys.owned());
     bulkhead_root_pkru = Bits(keys.root());
     bulkhead_deferring_pkru = Bits(keys.monitor() & ~BothBits(kUntagged));
-    bulkhead_monitor_pkru = FramesIgnorePkru() ? Bits(keys.monitor())
-                                               : bulkhead_deferring_pkru;
+    bulkhead_monitor_pkru =
+        FramesIgnorePkru() ? Bits(keys.monitor()) : bulkhead_deferring_pkru;
     metadata_key = keys.Fixed(KeyUse::kMetadata);
     frames_key = keys.Fixed(KeyUse::kFrames);
     bulkhead_vector_state = VectorState();
@@ -141,10 +141,10 @@ void SealProcess() {
       "the kernel refused to make what is settled at start read-only");
   if (enforcement != Enforcement::kPku) return;
   const PageRange sealed = SealedData();
-  BULKHEAD_CHECK(sys::PkeyMprotect(sealed.begin, sealed.bytes,
-                                   PROT_READ | PROT_WRITE,
-                                   Number(metadata_key)) == 0,
-                 "the kernel refused to seal Bulkhead's own data");
+  BULKHEAD_CHECK(
+      sys::PkeyMprotect(sealed.begin, sealed.bytes, PROT_READ | PROT_WRITE,
+                        Number(metadata_key)) == 0,
+      "the kernel refused to seal Bulkhead's own data");
   bulkhead_drop_rights();
   WatchFaults();
 }

@@ -30,8 +30,8 @@ void UnregisterRestartableSequences() {
   if (&__rseq_size == nullptr || __rseq_size == 0) return;
   const uintptr_t area =
       ThreadControlBlock() + static_cast<uintptr_t>(__rseq_offset);
-  const long result = sys::Call(SYS_rseq, sys::Word(area), kAreaBytes,
-                                kUnregister, kSignature);
+  const long result =
+      sys::Call(SYS_rseq, sys::Word(area), kAreaBytes, kUnregister, kSignature);
   // EINVAL: this thread has none, or not any more.
   BULKHEAD_CHECK(result == 0 || result == -EINVAL || result == -ENOSYS,
                  "the kernel refused to unregister rseq");

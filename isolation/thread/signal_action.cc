@@ -21,7 +21,7 @@ using sys::KernelAction;
 constexpr uint64_t kRestorer = 0x04000000;  // SA_RESTORER
 constexpr uintptr_t kDefault = 0;           // SIG_DFL
 constexpr int kLastStandard = 31;
-constexpr uintptr_t kIgnore = 1;            // SIG_IGN
+constexpr uintptr_t kIgnore = 1;  // SIG_IGN
 
 uintptr_t Entry() {
 #ifdef BULKHEAD_MODELLED
@@ -126,8 +126,8 @@ int Change(int signal, const struct sigaction* wanted, struct sigaction* old) {
                    old != nullptr ? &kernel_old : nullptr);
   if (result == 0 && old != nullptr) {
     *old = {};
-    old->sa_sigaction = reinterpret_cast<void (*)(int, siginfo_t*, void*)>(
-        kernel_old.handler);
+    old->sa_sigaction =
+        reinterpret_cast<void (*)(int, siginfo_t*, void*)>(kernel_old.handler);
     old->sa_flags = static_cast<int>(kernel_old.flags & ~kRestorer);
     __builtin_memcpy(&old->sa_mask, &kernel_old.mask, sizeof(kernel_old.mask));
   }
@@ -271,7 +271,8 @@ BULKHEAD_API sighandler_t ssignal(int number, sighandler_t handler) noexcept
 BULKHEAD_API sighandler_t sysv_signal(int number, sighandler_t handler) {
   return bulkhead::Install(number, handler, SA_RESETHAND | SA_NODEFER);
 }
-BULKHEAD_API sighandler_t __sysv_signal(int number, sighandler_t handler) noexcept
+BULKHEAD_API sighandler_t __sysv_signal(int number,
+                                        sighandler_t handler) noexcept
     __attribute__((alias("sysv_signal")));
 
 }  // extern "C"

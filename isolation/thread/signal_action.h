@@ -1,9 +1,10 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What the program wants done with signals. The kernel starts every handler that
-// libc's functions install at Bulkhead's entry (isolation/arch/signal.S), which
-// gives the thread its rights back; what to call then stands in a sealed table.
+// What the program wants done with signals. The kernel starts every handler
+// that libc's functions install at Bulkhead's entry (isolation/arch/signal.S),
+// which gives the thread its rights back; what to call then stands in a sealed
+// table.
 //
 // A signal that comes while its thread is in the monitor is delivered when the
 // monitor is left.

@@ -35,7 +35,7 @@ struct Frame {
   CompartmentId current;
   CompartmentId left;    // the compartment that ran
   CompartmentId beyond;  // the same if it was beyond `current`'s domain
-  uintptr_t stack;     // where the next gate into `left` would have started
+  uintptr_t stack;       // where the next gate into `left` would have started
 };
 
 // The heap's own (allocator/heap/thread_cache.h), under its compartment's key.

@@ -49,7 +49,8 @@ Result Run(void* raw_start) {
   const auto start = *static_cast<Start<Result>*>(raw_start);
   free(raw_start);
   const uint64_t key = Recall(Remembered::kExitKey);
-  if (key != 0) pthread_setspecific(static_cast<pthread_key_t>(key - 1), record);
+  if (key != 0)
+    pthread_setspecific(static_cast<pthread_key_t>(key - 1), record);
   return start.routine(start.argument);
 }
 
@@ -105,7 +106,7 @@ extern "C" BULKHEAD_API int thrd_create(thrd_t* thread, thrd_start_t routine,
   return bulkhead::StartThread(
       routine, argument, thrd_nomem, [&](int (*run)(void*), void* start) {
         return bulkhead::Next<decltype(&thrd_create)>(
-            "thrd_create", bulkhead::Remembered::kThrdCreate)(
-            thread, run, start);
+            "thrd_create", bulkhead::Remembered::kThrdCreate)(thread, run,
+                                                              start);
       });
 }

@@ -26,9 +26,9 @@ constexpr uint32_t kExtendedMagic = 0x46505853;  // FP_XSTATE_MAGIC1
 // A read below this is of a thread record by a thread whose GS base is 0.
 constexpr uintptr_t kRecordAtZero = sizeof(ThreadRecord);
 
-// Where PKRU of the interrupted code stands in the XSAVE area of the signal frame
-// (Linux, arch/x86/include/uapi/asm/sigcontext.h). nullptr: the frame has none,
-// or it is as after reset, 0.
+// Where PKRU of the interrupted code stands in the XSAVE area of the signal
+// frame (Linux, arch/x86/include/uapi/asm/sigcontext.h). nullptr: the frame has
+// none, or it is as after reset, 0.
 unsigned char* FindPkru(const ucontext_t& context, bool& is_reset) {
   auto* area = reinterpret_cast<unsigned char*>(context.uc_mcontext.fpregs);
   is_reset = false;
@@ -129,8 +129,7 @@ bool HandleFault(siginfo_t& info, ucontext_t& context) {
     return true;
   }
   if (info.si_code != kPkuError && info.si_code != SEGV_ACCERR) return false;
-  const bool writes =
-      (context.uc_mcontext.gregs[REG_ERR] & kWriteFault) != 0;
+  const bool writes = (context.uc_mcontext.gregs[REG_ERR] & kWriteFault) != 0;
   if (info.si_code == kPkuError && IsMetadata(address)) {
     if (!writes && LetReadMetadata(context)) return true;
     ReportViolation(ViolationKind::kMetadataWrite, PlaceOf(address, context));

@@ -20,6 +20,8 @@ _OUTSIDE = {
     # A thread ends what libc registered for it before it has a record.
     ("restartable", "__rseq_offset"),
     ("restartable", "__rseq_size"),
+    # The start looks for FSGSBASE.
+    ("key_pool", "getauxval"),
     # A signal handler finds out whether it has a record.
     ("thread_record", "getauxval"),
 }

@@ -22,7 +22,8 @@ _BYTES = re.compile(r"(?:0x|\\x)0?f\W+(?:0x|\\x)0?1\W+(?:0x|\\x)ef", re.IGNORECA
 
 
 def problems_of(path, text):
-    if path.startswith(_EXEMPT) or (path.startswith(_ASSEMBLY) and path.endswith(".S")):
+    is_assembly = path.startswith(_ASSEMBLY) and path.endswith((".S", "_asm.h"))
+    if is_assembly or path.startswith(_EXEMPT):
         return
     for number, line in enumerate(cpp_text.without_comments(text).splitlines(), 1):
         found = _MNEMONIC.search(line) or _BYTES.search(line)
