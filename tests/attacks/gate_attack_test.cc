@@ -1,10 +1,12 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Attacks on the gates' own code: jumps into the middle of it, and what its
-// registers give away. On machines with protection keys the jumps are the real
-// attack; elsewhere RDPKRU and WRPKRU are illegal instructions and every jump
-// that reaches one ends the process, too.
+// Attacks on the code that changes rights, the gates', the monitor's and the
+// signal entry's: jumps into the middle of it, and what its registers give
+// away. On machines with protection keys the jumps are the real attack;
+// elsewhere RDPKRU and WRPKRU are illegal instructions and every jump into a
+// gate that reaches one ends the process, too; the monitor there has no rights
+// to give.
 
 #include <setjmp.h>
 #include <signal.h>
@@ -22,6 +24,7 @@
 #include "gtest/gtest.h"
 #include "isolation/arch/gate.h"
 #include "isolation/arch/layout.h"
+#include "isolation/arch/monitor.h"
 #include "isolation/arch/pkru.h"
 #include "isolation/domain/compartment_table.h"
 #include "isolation/thread/thread_record.h"
@@ -69,8 +72,18 @@ bool VaultIsOpen() {
 
 sigjmp_buf next_jump;
 
-// Where an attacker would go on: with the vault open, or not.
-void Land() { siglongjmp(next_jump, VaultIsOpen() ? kOpen : kClosed); }
+// Whether this thread has any right that the root does not have, or its record
+// tells of one.
+bool HasMoreThanTheRoot() {
+  if (bh_get_level() != BH_LEVEL_PKU) return false;
+  const uint32_t pkru = bulkhead::Bits(bulkhead::ReadPkru());
+  const bulkhead::ThreadRecord& record = *bulkhead::RecordAtGs();
+  return (pkru & bulkhead_owned_pkru) != bulkhead_root_pkru ||
+         bulkhead::Bits(record.pkru) != bulkhead_root_pkru || record.busy != 0;
+}
+
+// Where an attacker would go on: with anything open, or not.
+void Land() { siglongjmp(next_jump, HasMoreThanTheRoot() ? kOpen : kClosed); }
 
 // A fault is an end of the attack: whatever was open, the process would die.
 void Fault(int) { siglongjmp(next_jump, kClosed); }
@@ -120,14 +133,41 @@ std::vector<Registers> RegisterSets(uint64_t target) {
   return sets;
 }
 
+// The same for the monitor's code: claims to be in no row, or in the vault's,
+// with the rights that the claim calls for, with none closed, or with none
+// more.
+std::vector<Registers> MonitorSets(uint64_t target) {
+  const auto land = reinterpret_cast<uint64_t>(&Land);
+  const auto record = reinterpret_cast<uint64_t>(bulkhead::RecordAtGs());
+  const uint64_t top = reinterpret_cast<uint64_t>(&stack[2048]);
+  const auto inspect = static_cast<uint64_t>(bulkhead::MonitorCall::kInspect);
+  std::vector<Registers> sets;
+  for (const uint64_t id : {uint64_t{0}, target & 0xffff}) {
+    auto& row = bulkhead_compartments[id];
+    const auto row_address = reinterpret_cast<uint64_t>(&row);
+    const uint64_t exact =
+        (bulkhead_monitor_pkru & row.open_mask) | row.read_bits;
+    const uint64_t out = bulkhead_root_pkru & row.open_mask;
+    for (const uint64_t eax : {uint64_t{0}, exact, out}) {
+      //            rax  rbx     rcx    rdx rsi  rdi
+      sets.push_back({eax, record, exact, 0, top, inspect | id << 32,
+                      // rbp r8   r9   r10 r11 r12 r13         r14   r15   rsp
+                      top, land, exact, 0, 0, id, row_address, land, land,
+                      top});
+    }
+  }
+  return sets;
+}
+
 // Where the attack stands, for the parent too if the child does not come back.
 struct Progress {
   const unsigned char* place;
+  const unsigned char* end;
   size_t set;
   int jumps;
 };
 
-// Attacks every byte of the gates with every set of registers, in a child that
+// Attacks every byte of the code with every set of registers, in a child that
 // survives its own faults. Exits with 0 when all jumps from `progress` on ended
 // closed.
 void JumpEverywhere(const std::vector<Registers>& sets, Progress* progress) {
@@ -146,7 +186,7 @@ void JumpEverywhere(const std::vector<Registers>& sets, Progress* progress) {
   // Static: siglongjmp() leaves it as it is.
   static Progress* at;
   at = progress;
-  for (; at->place < bulkhead_gates_end; ++at->place, at->set = 0) {
+  for (; at->place < at->end; ++at->place, at->set = 0) {
     while (at->set < sets.size()) {
       ++at->jumps;
       const Registers& registers = sets[at->set++];
@@ -159,21 +199,17 @@ void JumpEverywhere(const std::vector<Registers>& sets, Progress* progress) {
   _exit(0);
 }
 
-TEST_F(GateAttackTest, NoJumpIntoAGateLandsWithTheVaultOpen) {
-  const auto& row = bulkhead_compartments[vault.id];
-  vault_bits = row.key == bulkhead::kUntagged
-                   ? 0
-                   : bulkhead::Bits(bulkhead::Closed(row.key));
-  rights_inside = bulkhead_root_pkru & row.open_mask;
-  const auto sets = RegisterSets(Target(kLookAround));
+// Jumps to every byte between the two addresses.
+void Attack(const unsigned char* begin, const unsigned char* end,
+            const std::vector<Registers>& sets) {
   void* shared = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(shared, MAP_FAILED);
   auto* progress = static_cast<Progress*>(shared);
-  progress->place = bulkhead_gates_begin;
-  const auto expected = static_cast<int>(
-      static_cast<size_t>(bulkhead_gates_end - bulkhead_gates_begin) *
-      sets.size());
+  progress->place = begin;
+  progress->end = end;
+  const auto expected =
+      static_cast<int>(static_cast<size_t>(end - begin) * sets.size());
   // A jump may end the child for good (a far return into no segment, say); the
   // attack goes on with the next.
   int lost = 0;
@@ -185,13 +221,35 @@ TEST_F(GateAttackTest, NoJumpIntoAGateLandsWithTheVaultOpen) {
     ASSERT_TRUE(done || child.ExitedWith(kReportFailed) ||
                 (!child.exited && child.code != SIGALRM))
         << "status or signal " << child.code << " at offset "
-        << progress->place - bulkhead_gates_begin << " with register set "
-        << progress->set - 1 << child.errors;
+        << progress->place - begin << " with register set " << progress->set - 1
+        << child.errors;
     ASSERT_LT(lost * 2, expected) << "most jumps shall be survived";
   }
   EXPECT_EQ(progress->jumps, expected);
-  EXPECT_GT(progress->jumps, 1000);
   munmap(shared, sizeof(Progress));
+}
+
+TEST_F(GateAttackTest, NoJumpIntoAGateLandsWithTheVaultOpen) {
+  const auto& row = bulkhead_compartments[vault.id];
+  vault_bits = row.key == bulkhead::kUntagged
+                   ? 0
+                   : bulkhead::Bits(bulkhead::Closed(row.key));
+  rights_inside = bulkhead_root_pkru & row.open_mask;
+  ASSERT_GT(bulkhead_gates_end - bulkhead_gates_begin, 500);
+  Attack(bulkhead_gates_begin, bulkhead_gates_end,
+         RegisterSets(Target(kLookAround)));
+}
+
+TEST_F(GateAttackTest, NoJumpIntoTheMonitorsWayLandsWithAnythingOpen) {
+  ASSERT_GT(bulkhead_monitor_end - bulkhead_monitor_begin, 500);
+  if (bh_get_level() != BH_LEVEL_PKU) return;
+  Attack(bulkhead_monitor_begin, bulkhead_monitor_end, MonitorSets(Target()));
+}
+
+TEST_F(GateAttackTest, NoJumpIntoTheSignalEntryLandsWithAnythingOpen) {
+  ASSERT_GT(bulkhead_signals_end - bulkhead_signals_begin, 100);
+  if (bh_get_level() != BH_LEVEL_PKU) return;
+  Attack(bulkhead_signals_begin, bulkhead_signals_end, MonitorSets(Target()));
 }
 
 // The test above can tell: with the vault open, Land() says so.
@@ -205,9 +263,17 @@ TEST_F(GateAttackTest, TheCheckOfTheAttackWorks) {
   vault_bits = bulkhead::Bits(
       bulkhead::Closed(bulkhead_compartments[scoped->handle().id].key));
   EXPECT_FALSE(VaultIsOpen());
+  EXPECT_FALSE(HasMoreThanTheRoot());
   bool open = false;
-  EXPECT_TRUE(scoped->WithScope([&] { open = VaultIsOpen(); }).ok());
+  bool more = false;
+  EXPECT_TRUE(scoped
+                  ->WithScope([&] {
+                    open = VaultIsOpen();
+                    more = HasMoreThanTheRoot();
+                  })
+                  .ok());
   EXPECT_TRUE(open);
+  EXPECT_TRUE(more);
   EXPECT_EQ(scoped->Destroy(), absl::OkStatus());
 }
 
