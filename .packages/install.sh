@@ -17,7 +17,8 @@ packages_for() {  # PURPOSE...
 
 missing_among() {  # PACKAGE...
   local installed
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+  # dpkg-query fails where it does not know one of them: that one is missing.
+  installed=$({ dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } |
     awk '$2 == "installed" { print $1 }' | sort -u)
   comm -23 <(printf '%s\n' "$@" | sort -u) <(printf '%s\n' "$installed")
 }
