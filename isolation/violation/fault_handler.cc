@@ -8,6 +8,7 @@
 #include <ucontext.h>
 
 #include "isolation/arch/gate.h"
+#include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/reservation.h"
@@ -126,6 +127,7 @@ bool HandleFault(siginfo_t& info, ucontext_t& context) {
   if (address < kRecordAtZero && FindOwnRecord() == nullptr) {
     // A thread older than the library: its GS base is 0.
     AttachThread();
+    BULKHEAD_CHECK(FindOwnRecord() != nullptr, "a thread's record is damaged");
     return true;
   }
   if (info.si_code != kPkuError && info.si_code != SEGV_ACCERR) return false;
