@@ -65,6 +65,8 @@ def read_mutant(path):
         label, _, pattern = target.partition(" ")
         if not pattern:
             raise PatchError(f"{path.name}: '{target}' names no case behind the label")
+        if label in cases:
+            raise PatchError(f"{path.name}: {label} is named twice; one pattern tells its cases")
         cases[label] = pattern.strip()
     for name in fields["Machine"]:
         try:
@@ -150,7 +152,7 @@ class Run:
         )
         self._names = {machine.name: machine for machine in machines.all_machines()}
 
-    def _test(self, labels, machine, name, cases="*"):
+    def _test(self, labels, machine, name, cases):
         flags = [*self._names[machine].bazel_flags, _TIME_LIMIT, f"--test_filter={cases}"]
         return self._bazel.test(labels, flags, self._keep / f"{name}-{machine}")[1]
 
@@ -160,7 +162,8 @@ class Run:
         for machine in sorted({name for mutant in mutants for name in mutant.machines}):
             here = [mutant for mutant in mutants if machine in mutant.machines]
             labels = sorted({label for mutant in here for label in mutant.cases})
-            runs = self._test(labels, machine, "unpatched")
+            patterns = sorted({pattern for mutant in here for pattern in mutant.cases.values()})
+            runs = self._test(labels, machine, "unpatched", ":".join(patterns))
             problems = [f"{label} did not build or run" for label in labels if label not in runs]
             for mutant in here:
                 for label, pattern in mutant.cases.items():

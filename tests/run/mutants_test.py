@@ -67,6 +67,11 @@ class HeaderTest(MutantsTest):
         with self.assertRaisesRegex(mutants.PatchError, "names no case"):
             mutants.read_mutant(self.write("x.patch", text))
 
+    def test_target_named_twice(self):
+        text = _PATCH.replace("y_test", "x_test")
+        with self.assertRaisesRegex(mutants.PatchError, "named twice"):
+            mutants.read_mutant(self.write("x.patch", text))
+
     def test_unknown_machine(self):
         with self.assertRaisesRegex(mutants.PatchError, "moon"):
             mutants.read_mutant(self.write("x.patch", _PATCH.replace("pku-6.1", "moon")))

@@ -100,6 +100,20 @@ TEST(WipeTest, ReallocLeavesNothingBehind) {
   EXPECT_EQ(memory.Destroy(), absl::OkStatus());
 }
 
+// A block of whole pages could shrink where it is.
+TEST(WipeTest, ReallocLeavesNothingBehindOfWholePages) {
+  const Compartment memory = Make({});
+  constexpr size_t kWas = 3000000, kIs = 100000;
+  char* block = memory.Call(kFill, kWas).value();
+  char* small = memory.Call(kGrow, block, kIs).value();
+  ASSERT_NE(small, nullptr);
+  EXPECT_EQ(memory.Call(kCountNonZero, small, kIs).value(), kIs);
+  const size_t tail = kWas - 2 * kIs;
+  EXPECT_EQ(memory.Call(kCountNonZero, block + 2 * kIs, tail).value(), 0u);
+  EXPECT_TRUE(memory.Call(kFree, static_cast<void*>(small)).ok());
+  EXPECT_EQ(memory.Destroy(), absl::OkStatus());
+}
+
 uintptr_t LeaveOnStack() {
   volatile char secret[64];
   memset(const_cast<char*>(secret), 0x5a, sizeof(secret));
