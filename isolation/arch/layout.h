@@ -13,7 +13,7 @@
 #define BH_MAX_ENTRIES 1024
 
 /* Rows of the monitor's table of calls. */
-#define BH_MONITOR_CALLS 32
+#define BH_MONITOR_CALLS 40
 #define BH_MONITOR_STACK_BYTES 32768
 
 /* ThreadRecord, reached through the GS base. */

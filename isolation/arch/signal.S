@@ -138,7 +138,8 @@ bulkhead_signal_entry_plain:
 	.type	bulkhead_signal_return, @function
 	.p2align 4
 bulkhead_signal_return:
-	mov	eax, BH_SYS_RT_SIGRETURN
+	/* In nine bytes, by which unwinders and debuggers know a handler's end. */
+	mov	rax, BH_SYS_RT_SIGRETURN
 	syscall
 	ud2
 	.size	bulkhead_signal_return, . - bulkhead_signal_return

@@ -12,6 +12,7 @@
 #include "isolation/monitor/compartments.h"
 #include "isolation/monitor/domain_frame.h"
 #include "isolation/thread/call_monitor.h"
+#include "isolation/thread/handler_stack.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
@@ -106,13 +107,9 @@ bh_status ScopeWithKey(bh_compartment compartment, void (*function)(void*),
   }
 }
 
-}  // namespace
-
-bh_result CallGate(bh_compartment compartment, const bh_gate* gate,
+// REQUIRES: the compartment's id is one.
+bh_result CallFrom(bh_compartment compartment, const bh_gate* gate,
                    const Arguments& arguments) {
-  if (compartment.id == 0 || compartment.id >= BH_MAX_COMPARTMENTS) {
-    return Refused(BH_ERR_DESTROYED);
-  }
   const uint64_t entry =
       EntryIndex(bulkhead_compartments[compartment.id], gate);
   if (enforcement == Enforcement::kPku) {
@@ -121,6 +118,20 @@ bh_result CallGate(bh_compartment compartment, const bh_gate* gate,
     return CallWithKey(target, compartment, arguments);
   }
   return CallByPages(compartment, entry, arguments);
+}
+
+}  // namespace
+
+bh_result CallGate(bh_compartment compartment, const bh_gate* gate,
+                   const Arguments& arguments) {
+  if (compartment.id == 0 || compartment.id >= BH_MAX_COMPARTMENTS) {
+    return Refused(BH_ERR_DESTROYED);
+  }
+  if (__builtin_expect(IsOnHandlerStack(*CurrentRecord()), false)) {
+    const SignalsBlocked blocked;
+    return CallFrom(compartment, gate, arguments);
+  }
+  return CallFrom(compartment, gate, arguments);
 }
 
 bh_status CallInScope(bh_compartment compartment, void (*function)(void*),

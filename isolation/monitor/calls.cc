@@ -42,6 +42,12 @@ bh_result MonitorSetSignalStack(ThreadRecord& record, uint64_t address,
   return {};
 }
 
+bh_result MonitorSetHandlerStack(ThreadRecord& record, uint64_t begin,
+                                 uint64_t bytes, uint64_t, uint64_t) {
+  record.handler_stack = {begin, bytes};
+  return {};
+}
+
 bh_result MonitorRemember(ThreadRecord&, uint64_t slot, uint64_t value,
                           uint64_t, uint64_t) {
   KeepInSlot(slot, value);
@@ -49,10 +55,11 @@ bh_result MonitorRemember(ThreadRecord&, uint64_t slot, uint64_t value,
 }
 
 bh_result MonitorSetAction(ThreadRecord&, uint64_t signal, uint64_t handler,
-                           uint64_t flags, uint64_t) {
+                           uint64_t flags, uint64_t mask) {
   BULKHEAD_CHECK(signal < static_cast<uint64_t>(kSignals), "no such signal");
   SignalAction& action = signal_actions[signal];
   __atomic_store_n(&action.flags, flags, __ATOMIC_RELAXED);
+  __atomic_store_n(&action.mask, mask, __ATOMIC_RELAXED);
   __atomic_store_n(&action.handler, handler, __ATOMIC_RELEASE);
   return {};
 }

@@ -30,15 +30,10 @@ DomainFrame::DomainFrame(ThreadRecord& record, CompartmentId next)
 
 DomainFrame::~DomainFrame() {
   if (!pushed_) return;
-  const auto number = static_cast<uint64_t>(MonitorCall::kPopFrame);
-  if (enforcement != Enforcement::kPku) {
-    bulkhead_monitor_plain(number, 0, 0, 0, 0);
-    return;
-  }
   BULKHEAD_CHECK(record_.depth > 0, "a thread's frame stack is empty");
   // The way back leads beyond the domain that is the record's after it.
   const CompartmentId beyond = record_.frames[record_.depth - 1].beyond;
-  bulkhead_monitor_pku(number | uint64_t{Index(beyond)} << 32, 0, 0, 0, 0);
+  CallMonitorFrom(beyond, record_, MonitorCall::kPopFrame, 0, 0, 0, 0);
 }
 
 bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,

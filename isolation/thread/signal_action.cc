@@ -12,6 +12,7 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/thread/call_monitor.h"
+#include "isolation/thread/handler_stack.h"
 
 namespace bulkhead {
 namespace {
@@ -43,9 +44,9 @@ bool IsWatched(int signal) {
 
 // Flags that the kernel's action need not share with the program's.
 uint64_t FlagsSetBehind(int signal) {
-  const uint64_t always = SA_SIGINFO;
+  const uint64_t always = SA_SIGINFO | SA_RESETHAND;
   if (!IsWatched(signal)) return always;
-  return always | SA_RESETHAND | SA_ONSTACK | SA_NODEFER;
+  return always | SA_ONSTACK | SA_NODEFER;
 }
 
 // Those below SIGRTMIN that no program may use are libc's own.
@@ -65,10 +66,12 @@ KernelAction Behind(int signal, const KernelAction& wanted) {
   action.handler = Entry();
   action.restorer = reinterpret_cast<uintptr_t>(bulkhead_signal_return);
   action.flags |= SA_SIGINFO | kRestorer;
-  if (IsWatched(signal)) {
-    // The entry outlives a handler that wants to be called once.
-    action.flags &= ~uint64_t{SA_RESETHAND};
-    if (!has_handler) action.flags |= SA_ONSTACK | SA_NODEFER;
+  // The entry outlives a handler that wants to be called once: the signal may
+  // have to come again.
+  action.flags &= ~uint64_t{SA_RESETHAND};
+  action.mask = kAllButFaults;
+  if (IsWatched(signal) && !has_handler) {
+    action.flags |= SA_ONSTACK | SA_NODEFER;
   }
   return action;
 }
@@ -85,8 +88,8 @@ long ChangeAction(int signal, const KernelAction* wanted, KernelAction* old) {
     if (action.handler == Entry() && IsRunning()) {
       // First, so that no signal finds the entry without it.
       CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
-                  static_cast<uint64_t>(signal), wanted->handler,
-                  wanted->flags);
+                  static_cast<uint64_t>(signal), wanted->handler, wanted->flags,
+                  wanted->mask);
     }
     result = sys::SetAction(signal, &action, &kernel_old);
   }
@@ -97,6 +100,7 @@ long ChangeAction(int signal, const KernelAction* wanted, KernelAction* old) {
       // libc itself changes flags of what is installed (siginterrupt).
       const uint64_t own = FlagsSetBehind(signal);
       old->handler = before.handler;
+      old->mask = before.mask;
       old->flags = (kernel_old.flags & ~own) | (before.flags & own);
     }
   }
@@ -163,6 +167,34 @@ bool IsFault(int signal, const siginfo_t& info) {
          info.si_code > 0;
 }
 
+// What blocks while the program's handler runs. The kernel's mask in a context
+// is not glibc's, which is longer.
+void SetHandlerMask(int signal, const SignalAction& action,
+                    const ucontext_t& context) {
+  uint64_t mask;
+  __builtin_memcpy(
+      &mask,
+      reinterpret_cast<const unsigned char*>(&context) + BH_CONTEXT_SIGMASK,
+      sizeof(mask));
+  mask |= action.mask;
+  if ((action.flags & SA_NODEFER) == 0) mask |= SignalBit(signal);
+  sys::SetSignalMask(&mask, nullptr);
+}
+
+// A handler that wants to be called once is the action no more.
+void ForgetHandler(int signal, const SignalAction& action) {
+  if (IsWatched(signal)) {
+    CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
+                static_cast<uint64_t>(signal), kDefault, action.flags,
+                action.mask);
+    return;
+  }
+  KernelAction by_default;
+  by_default.flags = action.flags;
+  by_default.mask = action.mask;
+  sys::SetAction(signal, &by_default, nullptr);
+}
+
 void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
   const SignalAction action = signal_actions[signal];
   if (action.handler == kIgnore && !IsFault(signal, info)) return;
@@ -170,10 +202,9 @@ void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
     TakeDefaultAction(signal, IsFault(signal, info));
     return;
   }
-  if (IsWatched(signal) && (action.flags & SA_RESETHAND) != 0) {
-    CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
-                static_cast<uint64_t>(signal), kDefault, action.flags);
-  }
+  NoteHandlerStack(context);
+  if ((action.flags & SA_RESETHAND) != 0) ForgetHandler(signal, action);
+  SetHandlerMask(signal, action, context);
   // A handler of one argument leaves the others alone.
   reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(
       signal, &info, &context);

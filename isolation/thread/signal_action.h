@@ -7,7 +7,9 @@
 // table.
 //
 // A signal that comes while its thread is in the monitor is delivered when the
-// monitor is left.
+// monitor is left. As an entry begins all signals but faults are blocked, so
+// that no second one finds it half done; it has the program's mask before the
+// program's handler runs.
 
 #ifndef BULKHEAD_ISOLATION_THREAD_SIGNAL_ACTION_H_
 #define BULKHEAD_ISOLATION_THREAD_SIGNAL_ACTION_H_
@@ -24,6 +26,7 @@ inline constexpr int kSignals = 65;
 struct SignalAction {
   uintptr_t handler = 0;
   uint64_t flags = 0;
+  uint64_t mask = 0;
 };
 
 // By signal; of those whose kernel handler is Bulkhead's entry.

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <atomic>
 #include <thread>
@@ -203,6 +204,30 @@ TEST(Handler, ReadsAndEditsTheInterruptedRegisters) {
   __asm__ volatile("ud2" : "+a"(result) : "b"(5678L) : "memory");
   EXPECT_EQ(rbx_seen, 5678);
   EXPECT_EQ(result, 1234);
+}
+
+bool was_on_the_way = false;
+
+__attribute__((noinline)) void BeInterrupted() {
+  raise(SIGUSR1);
+  __asm__ volatile("" : : : "memory");  // no tail call
+}
+
+// Profilers, debuggers and pthread_exit() walk from a handler to what it
+// interrupted.
+TEST(Handler, IsWalkedOutOf) {
+  const Action action(SIGUSR1, [](int) {
+    _Unwind_Backtrace(
+        [](_Unwind_Context* context, void*) {
+          void* const place = reinterpret_cast<void*>(_Unwind_GetIP(context));
+          was_on_the_way |= _Unwind_FindEnclosingFunction(place) ==
+                            reinterpret_cast<void*>(&BeInterrupted);
+          return _URC_NO_REASON;
+        },
+        nullptr);
+  });
+  BeInterrupted();
+  EXPECT_TRUE(was_on_the_way);
 }
 
 // An edit of the mask in the context is in force after the handler.
