@@ -3,7 +3,6 @@
 
 #include "allocator/heap/bad_free.h"
 
-#include "allocator/heap/heap_monitor.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/thread/call_monitor.h"
@@ -39,6 +38,8 @@ void BadFree::Report(ViolationKind kind) const {
   ReportViolation(kind, place);
 }
 
+void BadFree::ReportStatus(FreeStatus status) const { Report(KindOf(status)); }
+
 void BadFree::ReportState() const {
   ReportUnlessInUse();
   Die("a block in use was taken for a bad one");
@@ -47,7 +48,7 @@ void BadFree::ReportState() const {
 void BadFree::ReportUnlessInUse() const {
   const bh_result state = CallMonitor(record_, MonitorCall::kInspect, address_);
   const auto status = static_cast<FreeStatus>(state.status);
-  if (status != FreeStatus::kDone) Report(KindOf(status));
+  if (status != FreeStatus::kDone) ReportStatus(status);
 }
 
 size_t BadFree::SizeInUse() const {

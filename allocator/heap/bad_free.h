@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/heap/heap_monitor.h"
 #include "bulkhead/bulkhead.h"
 #include "isolation/base/ids.h"
 #include "isolation/thread/thread_record.h"
@@ -24,6 +25,9 @@ class BadFree {
       : record_(record), address_(address), return_address_(return_address) {}
 
   [[noreturn]] void Report(ViolationKind kind) const;
+
+  // Reports what the monitor answered, which is not kDone.
+  [[noreturn]] void ReportStatus(FreeStatus status) const;
 
   // Reports what the heap knows of the address. Dies where it is a block in use
   // after all.

@@ -241,7 +241,8 @@ void Release(const Caller& caller, const Block& block,
     const bh_result result =
         CallMonitor(caller.record, MonitorCall::kFree, block.address);
     if (result.status != 0) {
-      BadFree(caller.record, block.address, return_address).ReportState();
+      BadFree(caller.record, block.address, return_address)
+          .ReportStatus(static_cast<FreeStatus>(result.status));
     }
     return;
   }

@@ -12,6 +12,7 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/domain/metadata_region.h"
+#include "isolation/monitor/compartments.h"
 #include "isolation/sys/syscalls.h"
 #include "isolation/thread/thread_record.h"
 
@@ -31,9 +32,7 @@ uintptr_t Commit(uint32_t owner, size_t bytes, size_t alignment) {
 
 bulkhead_arena ArenaOf(CompartmentId id) { return arenas[Index(id)]; }
 
-bool HasHeap(uint64_t row) {
-  return row < BH_MAX_COMPARTMENTS && arenas[row] != BULKHEAD_NO_ARENA;
-}
+bool HasHeap(CompartmentId id) { return ArenaOf(id) != BULKHEAD_NO_ARENA; }
 
 bool CreateHeap(CompartmentId id) {
   arenas[Index(id)] = bulkhead_backend_make_arena(Index(id));
@@ -96,6 +95,30 @@ FreeStatus Check(const ThreadRecord& record, uintptr_t address,
   return status;
 }
 
+// Makes the caller the only one who frees or resizes the block of whole pages
+// whose page map entry this is: takes the entry away, so that nobody else finds
+// the block. False: somebody else did.
+bool ClaimPages(uintptr_t block, uint16_t entry) {
+  return block % kPageBytes == 0 &&
+         __atomic_compare_exchange_n(&PageEntryOf(block), &entry, 0, false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+// Frees a block that Check() found in use, unless somebody else has freed it
+// since.
+FreeStatus FreeOnce(uintptr_t block, CompartmentId owner) {
+  const uint16_t entry = PageEntryOf(block);
+  const uint32_t size_class = entry >> kTagBits;
+  if (entry != 0 && size_class < kSmallClasses) {
+    bulkhead_block state;
+    bulkhead_backend_flush(ArenaOf(owner), size_class, &block, 1, &state);
+    return StatusOf(state);
+  }
+  if (entry == 0 || !ClaimPages(block, entry)) return FreeStatus::kFree;
+  bulkhead_backend_free(block);
+  return FreeStatus::kDone;
+}
+
 uintptr_t TakeBlock(ThreadRecord& record, CompartmentId id, size_t size,
                     size_t alignment, bool& zeroed) {
   uintptr_t block =
@@ -117,13 +140,22 @@ void Map(uintptr_t block, CompartmentId id) {
                             id));
 }
 
+bool Probe(ThreadRecord& record, CompartmentId id) {
+  bool zeroed = false;
+  const uintptr_t block = TakeBlock(record, id, 1, 16, zeroed);
+  if (block != 0) Map(block, id);
+  return block != 0;
+}
+
 bh_result Allocate(ThreadRecord& record, uint64_t row, uint64_t size,
                    uint64_t alignment, uint64_t) {
-  if (!HasHeap(row) || size > PTRDIFF_MAX || alignment == 0 ||
+  if (row >= BH_MAX_COMPARTMENTS || size > PTRDIFF_MAX || alignment == 0 ||
       (alignment & (alignment - 1)) != 0) {
     return {};
   }
   const CompartmentId id{static_cast<uint32_t>(row)};
+  const HeapVisit visit(record, id);
+  if (!visit.ok()) return {};
   bool zeroed = false;
   const uintptr_t block = TakeBlock(record, id, size, alignment, zeroed);
   if (block == 0) return {};
@@ -135,7 +167,7 @@ bh_result Allocate(ThreadRecord& record, uint64_t row, uint64_t size,
 bh_result Refill(ThreadRecord& record, uint64_t raw_class, uint64_t wanted,
                  uint64_t, uint64_t) {
   const CompartmentId id = record.caller;
-  if (!HasHeap(Index(id)) || raw_class == 0 || raw_class >= kSmallClasses ||
+  if (!HasHeap(id) || raw_class == 0 || raw_class >= kSmallClasses ||
       wanted > kMostBatch) {
     return {};
   }
@@ -181,6 +213,10 @@ bh_result PutBack(ThreadRecord& record, CompartmentId id, SizeClass size_class,
       size_t size;
       state = bulkhead_backend_inspect(blocks[done], &size);
       if (state != BULKHEAD_BLOCK_LIVE) break;
+      if (!ClaimPages(blocks[done], entry)) {
+        state = BULKHEAD_BLOCK_FREE;
+        break;
+      }
       bulkhead_backend_free(blocks[done]);
     }
   }
@@ -221,7 +257,7 @@ bool MayHaveCache(const ThreadRecord& record) {
 bh_result MakeCache(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                     uint64_t) {
   const CompartmentId id = record.caller;
-  if (!MayHaveCache(record) || !HasHeap(Index(id))) return {};
+  if (!MayHaveCache(record) || !HasHeap(id)) return {};
   if (record.caches[Index(id)] == nullptr) {
     bool zeroed = false;
     const uintptr_t block = bulkhead_backend_allocate(ArenaOf(id), kCacheBytes,
@@ -275,9 +311,9 @@ bh_result Free(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
                uint64_t) {
   CompartmentId owner = kRoot;
   size_t size;
-  const FreeStatus status = Check(record, address, owner, size);
+  FreeStatus status = Check(record, address, owner, size);
+  if (status == FreeStatus::kDone) status = FreeOnce(address, owner);
   if (status != FreeStatus::kDone) return Status(status, address);
-  bulkhead_backend_free(address);
   ++record.returned[Index(owner)];
   return {};
 }
@@ -288,12 +324,15 @@ bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
   size_t had;
   const FreeStatus status = Check(record, address, owner, had);
   if (status != FreeStatus::kDone) return Status(status, address);
-  if (size > PTRDIFF_MAX || Index(ClassOf(had)) < kSmallClasses ||
-      !bulkhead_backend_resize(address, size)) {
+  if (size > PTRDIFF_MAX || Index(ClassOf(had)) < kSmallClasses) {
     return Status(FreeStatus::kNoMemory);
   }
+  if (!ClaimPages(address, PageEntryOf(address))) {
+    return Status(FreeStatus::kFree, address);
+  }
+  const bool resized = bulkhead_backend_resize(address, size);
   Map(address, owner);
-  return {};
+  return resized ? bh_result{} : Status(FreeStatus::kNoMemory);
 }
 
 bh_result Inspect(ThreadRecord&, uint64_t address, uint64_t, uint64_t,
@@ -305,20 +344,25 @@ bh_result Inspect(ThreadRecord&, uint64_t address, uint64_t, uint64_t,
 
 bh_result Tick(ThreadRecord& record, uint64_t, uint64_t, uint64_t, uint64_t) {
   const CompartmentId id = record.caller;
-  if (HasHeap(Index(id))) bulkhead_backend_tick(ArenaOf(id));
+  if (HasHeap(id)) bulkhead_backend_tick(ArenaOf(id));
   return {};
 }
 
-bh_result Purge(ThreadRecord&, uint64_t row, uint64_t, uint64_t, uint64_t) {
-  if (HasHeap(row)) bulkhead_backend_purge(arenas[row]);
+bh_result Purge(ThreadRecord& record, uint64_t row, uint64_t, uint64_t,
+                uint64_t) {
+  if (row >= BH_MAX_COMPARTMENTS) return {};
+  const HeapVisit visit(record, CompartmentId{static_cast<uint32_t>(row)});
+  if (visit.ok()) bulkhead_backend_purge(arenas[row]);
   return {};
 }
 
 // The four numbers of bulkhead_arena_stats, in the record's batch.
 bh_result Measure(ThreadRecord& record, uint64_t row, uint64_t, uint64_t,
                   uint64_t) {
+  if (row >= BH_MAX_COMPARTMENTS) return {};
+  const HeapVisit visit(record, CompartmentId{static_cast<uint32_t>(row)});
   bulkhead_arena_stats stats = {};
-  if (HasHeap(row)) bulkhead_backend_stats(arenas[row], &stats);
+  if (visit.ok()) bulkhead_backend_stats(arenas[row], &stats);
   record.batch[0] = stats.allocated;
   record.batch[1] = stats.active;
   record.batch[2] = stats.mapped;
@@ -330,6 +374,7 @@ bh_result Measure(ThreadRecord& record, uint64_t row, uint64_t, uint64_t,
 
 void StartHeapMonitor() {
   heap_hooks.create = CreateHeap;
+  heap_hooks.probe = Probe;
   heap_hooks.discard = DiscardHeap;
   heap_hooks.leave = Leave;
   heap_hooks.before_fork = bulkhead_backend_before_fork;

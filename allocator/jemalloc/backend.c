@@ -374,22 +374,6 @@ bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size) {
 }
 
 void bulkhead_backend_free(uintptr_t pointer) {
-  tsdn_t* tsdn = tsdn_fetch();
-  const edata_t* edata =
-      emap_edata_lookup(tsdn, &arena_emap_global, (const void*)pointer);
-
-  if (edata_slab_get(edata)) {
-    bulkhead_block state;
-
-    if (bulkhead_backend_flush(edata_arena_ind_get(edata),
-                               edata_szind_get(edata), &pointer, 1,
-                               &state) != 1) {
-      malloc_write("<bulkhead>: a block changed while it was freed\n");
-      abort();
-    }
-    return;
-  }
-  forget_pages((uintptr_t)edata_base_get(edata), PAGE);
   je_dallocx((void*)pointer, MALLOCX_TCACHE_NONE);
 }
 

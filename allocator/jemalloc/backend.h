@@ -82,7 +82,8 @@ bulkhead_pages bulkhead_backend_pages_of(uintptr_t block);
  * Never touches the memory there. */
 bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size);
 
-/* Frees a block in use. */
+/* Frees a block of whole pages. REQUIRES: it is in use, its page map entry is
+ * gone, and nobody else frees it. */
 void bulkhead_backend_free(uintptr_t block);
 
 /* Grows or shrinks a block where it is, to at least `size` bytes. Returns

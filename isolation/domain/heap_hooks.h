@@ -19,6 +19,8 @@ namespace bulkhead {
 struct HeapHooks {
   // Makes the heap of a row that is about to live. False: no memory.
   bool (*create)(CompartmentId id) = nullptr;
+  // Whether the heap of such a row has memory for one block.
+  bool (*probe)(ThreadRecord& record, CompartmentId id) = nullptr;
   // Forgets every block of the heap. Nobody uses it; its cages go afterwards.
   void (*discard)(CompartmentId id) = nullptr;
   // Empties the caches of a thread that is about to end.

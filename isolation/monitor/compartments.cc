@@ -156,9 +156,9 @@ bh_status Furnish(CompartmentRow& row, const bh_gate* gates,
 // locked, and to fail at creation rather than in the middle of a call.
 bh_status ProbeLock(ThreadRecord& record, CompartmentRow& row) {
   if (!row.traits.lock) return BH_OK;
-  const bh_result block =
-      heap_hooks.calls.allocate(record, Index(IdOf(row)), 1, 16, 0);
-  return block.value != 0 && CommitStack(row) != 0 ? BH_OK : BH_ERR_LOCK;
+  return heap_hooks.probe(record, IdOf(row)) && CommitStack(row) != 0
+             ? BH_OK
+             : BH_ERR_LOCK;
 }
 
 // Whether the thread of `record` is in the row, by the one word of its stack
@@ -184,6 +184,21 @@ bool SomeoneInside(const ThreadRecord& caller, CompartmentRow& row) {
   }
   bulkhead_monitor_read_pku(Index(caller.claimed));
   return found;
+}
+
+// REQUIRES: the row is CLOSING. A visit that began before ends without waiting
+// for anybody; none begins.
+void AwaitVisits(const CompartmentRow& row) {
+  for (const ThreadRecord* record = FirstRecord(); record != nullptr;
+       record = record->next) {
+    while (__atomic_load_n(&record->visited, __ATOMIC_SEQ_CST) == IdOf(row)) {
+      sys::Call(SYS_sched_yield);
+    }
+  }
+}
+
+bool IsInState(CompartmentId id, uint32_t state) {
+  return __atomic_load_n(&RowOf(id).state, __ATOMIC_SEQ_CST) == state;
 }
 
 bh_result Result(bh_status status, uint64_t value = 0) {
@@ -250,6 +265,7 @@ bh_result MonitorDestroy(ThreadRecord& record, uint64_t id, uint64_t generation,
     __atomic_store_n(&row->state, BH_STATE_LIVE, __ATOMIC_RELEASE);
     return Result(fenced ? BH_ERR_BUSY : BH_ERR_KERNEL);
   }
+  AwaitVisits(*row);
   heap_hooks.discard(IdOf(*row));
   TearDown(*row);
   return {};
@@ -293,6 +309,24 @@ bh_result MonitorEndScope(ThreadRecord&, uint64_t id, uint64_t, uint64_t,
   __atomic_fetch_sub(&bulkhead_compartments[id].scopes_inside, 1,
                      __ATOMIC_SEQ_CST);
   return {};
+}
+
+// Says whom it visits before it reads the state; whoever destroys sets the
+// state before it looks for visits.
+HeapVisit::HeapVisit(ThreadRecord& record, CompartmentId id)
+    : record_(record), ok_(false) {
+  for (;;) {
+    __atomic_store_n(&record.visited, id, __ATOMIC_SEQ_CST);
+    ok_ = IsInState(id, BH_STATE_LIVE);
+    if (ok_) return;
+    __atomic_store_n(&record.visited, kRoot, __ATOMIC_SEQ_CST);
+    if (IsInState(id, BH_STATE_FREE)) return;
+    LockHolder hold(lock);
+  }
+}
+
+HeapVisit::~HeapVisit() {
+  __atomic_store_n(&record_.visited, kRoot, __ATOMIC_RELEASE);
 }
 
 void LockCompartments() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Acquire(); }

@@ -27,6 +27,24 @@ bh_status PrepareThread(ThreadRecord& record, CompartmentId id);
 // Returns when no creation or destruction that is under way now is.
 void AwaitCompartments(ThreadRecord& record);
 
+// Keeps a compartment, whose thread need not be inside, from being destroyed
+// as long as the object lives: the monitor is at work on its heap. Waits for a
+// destruction that is under way. Runs in: the monitor.
+class HeapVisit {
+ public:
+  HeapVisit(ThreadRecord& record, CompartmentId id);
+  ~HeapVisit();
+  HeapVisit(const HeapVisit&) = delete;
+  HeapVisit& operator=(const HeapVisit&) = delete;
+
+  // False: there is no such compartment.
+  bool ok() const { return ok_; }
+
+ private:
+  ThreadRecord& record_;
+  bool ok_;
+};
+
 // Held around fork(). Run in: the monitor.
 void LockCompartments();
 void UnlockCompartments();
