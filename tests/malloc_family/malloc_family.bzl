@@ -23,7 +23,7 @@ _LINKED_LINKOPTS = [
 
 _LIBRARY = "//:libbulkhead.so"
 
-def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = []):
+def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = [], data = []):
     """Makes NAME_linked, NAME_preloaded, and the control NAME_glibc.
 
     Args:
@@ -31,6 +31,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = []):
       srcs: GoogleTest files that hold on glibc too.
       bulkhead_srcs: those that only Bulkhead can satisfy.
       deps: of both, beyond :allocator_under_test and GoogleTest.
+      data: files that bulkhead_srcs read.
     """
     deps = deps + [
         "//tests/malloc_family:allocator_under_test",
@@ -59,6 +60,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = []):
         size = "medium",
         timeout = "long",
         args = ["--allocator=linked"],
+        data = data,
         linkopts = _LINKED_LINKOPTS,
         linkstatic = 1,
         malloc = "//:malloc",
@@ -76,7 +78,7 @@ def malloc_family_test(name, srcs, bulkhead_srcs = [], deps = []):
             "--allocator=preloaded",
             "--preload=$(rootpath %s)" % _LIBRARY,
         ],
-        data = [_LIBRARY],
+        data = data + [_LIBRARY],
         linkstatic = 1,
         deps = [
             "//tests/malloc_family:main",

@@ -74,9 +74,10 @@ class Image:
 
 
 def _listed():
-    """The patterns in the first column of the page's table."""
+    """The patterns in the first column of the page's table of static data."""
     with open(_PAGE, encoding="utf-8") as file:
-        rows = [line.split("|")[1] for line in file if line.startswith("| `")]
+        table = file.read().partition("## Static data")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     return [pattern for row in rows for pattern in re.findall(r"`([^`]+)`", row)]
 
 
