@@ -99,7 +99,7 @@ FreeStatus Check(const ThreadRecord& record, uintptr_t address,
 // whose page map entry this is: takes the entry away, so that nobody else finds
 // the block. False: somebody else did.
 bool ClaimPages(uintptr_t block, uint16_t entry) {
-  return block % kPageBytes == 0 &&
+  return block % kPageBytes == 0 && entry >> kTagBits >= kSmallClasses &&
          __atomic_compare_exchange_n(&PageEntryOf(block), &entry, 0, false,
                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
@@ -114,7 +114,7 @@ FreeStatus FreeOnce(uintptr_t block, CompartmentId owner) {
     bulkhead_backend_flush(ArenaOf(owner), size_class, &block, 1, &state);
     return StatusOf(state);
   }
-  if (entry == 0 || !ClaimPages(block, entry)) return FreeStatus::kFree;
+  if (!ClaimPages(block, entry)) return FreeStatus::kFree;
   bulkhead_backend_free(block);
   return FreeStatus::kDone;
 }

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -36,7 +37,10 @@ class Meeting {
  public:
   void Attend() {
     const int both = (arrived_++ / 2 + 1) * 2;
-    while (arrived_ < both) sched_yield();
+    for (int tries = 1; arrived_ < both; ++tries) {
+      // At once, if the other one has a processor.
+      if (tries % 1024 == 0) sched_yield();
+    }
   }
 
  private:
@@ -67,6 +71,39 @@ TEST(RaceAttackTest, OneOfTwoFreesABlock) {
     });
     EXPECT_EQ(wrong, 0) << "of " << rounds << " blocks of " << size;
   }
+}
+
+TEST(RaceAttackTest, ABlockIsResizedWhileItIsFreed) {
+  const Watchdog watchdog;
+  for (const size_t size : {size_t{20000}, size_t{3000000}}) {
+    std::array<uint64_t, 32> blocks = {};
+    Meeting meeting;
+    int freed = 0;
+    RunThreads(2, [&](int thread) {
+      for (int i = 0; i < Scaled(1000); ++i) {
+        meeting.Attend();
+        if (thread == 0) {
+          for (uint64_t& block : blocks) {
+            // What the other one was refused.
+            Ask(MonitorCall::kFree, block);
+            block = Ask(MonitorCall::kAllocate, 0, size, 16).value;
+          }
+        }
+        for (const uint64_t& block : blocks) {
+          meeting.Attend();
+          // Whichever comes second may be refused.
+          if (thread == 0) {
+            Ask(MonitorCall::kResize, block, 2 * size);
+          } else if (Ask(MonitorCall::kFree, block).status ==
+                     static_cast<uint64_t>(FreeStatus::kDone)) {
+            ++freed;
+          }
+        }
+      }
+    });
+    EXPECT_GT(freed, 0) << "blocks of " << size;
+  }
+  EXPECT_TRUE(AllocateInManyClasses());
 }
 
 TEST(RaceAttackTest, AHeapIsUsedFromOutsideWhileItIsDestroyed) {
