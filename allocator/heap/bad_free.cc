@@ -35,6 +35,12 @@ void BadFree::Report(ViolationKind kind) const {
   place.program_counter = reinterpret_cast<uintptr_t>(return_address_);
   place.after_call = true;
   place.domain = CurrentCompartment(record_);
+  CompartmentId owner;
+  if (FindOwner(address_, owner)) {
+    const size_t size =
+        CallMonitor(record_, MonitorCall::kInspect, address_).value;
+    place.block = {record_.batch[0], size};
+  }
   ReportViolation(kind, place);
 }
 
@@ -66,6 +72,12 @@ void ReportBadFlush(bh_result result, CompartmentId id,
       is_own && static_cast<FreeStatus>(result.status) == FreeStatus::kFree;
   bad.Report(was_freed_twice ? ViolationKind::kDoubleFree
                              : ViolationKind::kCorruptCache);
+}
+
+void ReportBadLeave(bh_result result, const void* return_address) {
+  const CompartmentId id{static_cast<uint32_t>(result.status >> kLeftRowShift)};
+  result.status = static_cast<uint32_t>(result.status);
+  ReportBadFlush(result, id, return_address);
 }
 
 }  // namespace bulkhead

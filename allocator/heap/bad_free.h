@@ -49,6 +49,9 @@ class BadFree {
 [[noreturn]] void ReportBadFlush(bh_result result, CompartmentId id,
                                  const void* return_address);
 
+// The same for the caches of a thread that ends, as MarkExiting answered.
+[[noreturn]] void ReportBadLeave(bh_result result, const void* return_address);
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_ALLOCATOR_HEAP_BAD_FREE_H_

@@ -208,7 +208,8 @@ Block CheckBlock(ThreadRecord& record, const void* pointer,
 }
 
 // Ends the process if the live map says that no block starts there, unless the
-// block was allocated for this heap by who could not write to the map.
+// block was allocated for this heap by who could not write to the map: that is
+// not possible with the root's.
 void CheckIsLive(const Caller& caller, const Block& block,
                  const void* return_address) {
   if (!IsMapped(block.owner) || LiveByteOf(block.address) == 1) return;
@@ -223,6 +224,8 @@ void CheckIsLive(const Caller& caller, const Block& block,
     }
   }
   bad.ReportUnlessInUse();
+  // It lies in another thread's cache.
+  if (block.owner == kRoot) bad.Report(ViolationKind::kDoubleFree);
 }
 
 // A memset() that the compiler keeps although the block dies after it.
@@ -304,6 +307,7 @@ void StartHeap() {
   StartHeapMonitor();
   heap_hooks.allocate = AllocateFromAnywhere;
   heap_hooks.statistics = Statistics;
+  heap_hooks.report_bad_leave = ReportBadLeave;
   RegisterFaultHandler();
   bulkhead_heap_entries =
       has_keys ? HeapEntries{bulkhead_allocate_long, bulkhead_free_long,

@@ -277,14 +277,13 @@ bh_result MakeCache(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
 bh_result DrainCache(ThreadRecord& record, CompartmentId id) {
   bh_result first_bad = {};
   for (uint32_t i = 1; i < kCachedClasses; ++i) {
-    const uint32_t count = __atomic_load_n(
-        &record.caches[Index(id)]->bins[i].count, __ATOMIC_RELAXED);
-    if (count > kBinSlots) {
-      first_bad = Status(FreeStatus::kNothing, count);
-      continue;
-    }
-    const bh_result result = PutBackFrom(record, id, SizeClass{i}, count);
-    if (result.status != 0) first_bad = result;
+    const CacheBin& bin = record.caches[Index(id)]->bins[i];
+    const uint32_t count = __atomic_load_n(&bin.count, __ATOMIC_RELAXED);
+    const bh_result result =
+        count > kBinSlots
+            ? Status(FreeStatus::kNothing, reinterpret_cast<uintptr_t>(&bin))
+            : PutBackFrom(record, id, SizeClass{i}, count);
+    if (result.status != 0 && first_bad.status == 0) first_bad = result;
   }
   const auto block = reinterpret_cast<uintptr_t>(record.caches[Index(id)]);
   record.caches[Index(id)] = nullptr;
@@ -297,8 +296,10 @@ bh_result Leave(ThreadRecord& record) {
   for (uint32_t row = 0; row < BH_MAX_COMPARTMENTS; ++row) {
     if (record.caches[row] == nullptr) continue;
     if (enforcement == Enforcement::kPku) bulkhead_monitor_read_pku(row);
-    const bh_result result = DrainCache(record, CompartmentId{row});
-    if (result.status != 0) first_bad = result;
+    bh_result result = DrainCache(record, CompartmentId{row});
+    if (result.status == 0 || first_bad.status != 0) continue;
+    result.status |= uint64_t{row} << kLeftRowShift;
+    first_bad = result;
   }
   if (enforcement == Enforcement::kPku) {
     bulkhead_monitor_read_pku(Index(record.claimed));
@@ -335,11 +336,12 @@ bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
   return resized ? bh_result{} : Status(FreeStatus::kNoMemory);
 }
 
-bh_result Inspect(ThreadRecord&, uint64_t address, uint64_t, uint64_t,
+// Where the block begins goes to the record's batch.
+bh_result Inspect(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
                   uint64_t) {
-  size_t size = 0;
-  const FreeStatus status = StatusOf(bulkhead_backend_inspect(address, &size));
-  return {size, static_cast<uint64_t>(status)};
+  const bulkhead_found found = bulkhead_backend_find(address);
+  record.batch[0] = found.begin;
+  return {found.size, static_cast<uint64_t>(StatusOf(found.state))};
 }
 
 bh_result Tick(ThreadRecord& record, uint64_t, uint64_t, uint64_t, uint64_t) {

@@ -15,9 +15,9 @@ namespace bulkhead {
 // Starts jemalloc and the root's heap, and registers the calls. Once.
 void StartHeapMonitor();
 
-// The status of the calls Free, Flush and Resize, and of MarkExiting; the value
-// of all but Resize is then the address at fault. Inspect's status too, with
-// the usable size as the value.
+// The status of the calls Free, Flush and Resize; the value of all but Resize
+// is then the address at fault. MarkExiting's too, with the row of the cache
+// above it (kLeftRowShift); and Inspect's, with the usable size as the value.
 enum class FreeStatus : uint64_t {
   kDone,
   kInterior,  // inside a block in use
@@ -26,6 +26,8 @@ enum class FreeStatus : uint64_t {
   kForeign,   // of a heap that the caller may not write to
   kNoMemory,  // Resize alone: the block is as it was
 };
+
+inline constexpr unsigned kLeftRowShift = 32;
 
 // The status of Allocate.
 enum class AllocateStatus : uint64_t { kAsIs, kZeroed };

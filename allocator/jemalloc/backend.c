@@ -221,8 +221,11 @@ static bulkhead_block classify(edata_t* edata, szind_t size_class,
     return BULKHEAD_BLOCK_NONE;
   }
   index = offset / bin->reg_size;
-  if (index >= bin->nregs || !bitmap_get(edata_slab_data_get(edata)->bitmap,
-                                         &bin->bitmap_info, index)) {
+  if (index >= bin->nregs) {
+    return BULKHEAD_BLOCK_NONE;
+  }
+  if (!bitmap_get(edata_slab_data_get(edata)->bitmap, &bin->bitmap_info,
+                  index)) {
     return BULKHEAD_BLOCK_FREE;
   }
   return offset % bin->reg_size == 0 ? BULKHEAD_BLOCK_LIVE
@@ -312,10 +315,20 @@ bulkhead_pages bulkhead_backend_pages_of(uintptr_t block) {
   return pages;
 }
 
+static bulkhead_found found_large(const edata_t* edata, const void* pointer) {
+  const bulkhead_found found = {
+      edata_addr_get(edata) == pointer ? BULKHEAD_BLOCK_LIVE
+                                       : BULKHEAD_BLOCK_INTERIOR,
+      (uintptr_t)edata_addr_get(edata), edata_usize_get(edata)};
+
+  return found;
+}
+
 /* Only the first and the last page of a large block lead to it: looks for the
  * first one below. Slow, and so for pointers that end the process only. */
 #define MOST_PAGES_SEARCHED ((size_t)1 << 22)
-static bool is_inside_large_block(tsdn_t* tsdn, const void* pointer) {
+static bulkhead_found find_in_large_block(tsdn_t* tsdn, const void* pointer) {
+  const bulkhead_found nothing = {BULKHEAD_BLOCK_NONE, 0, 0};
   uintptr_t page = (uintptr_t)PAGE_ADDR2BASE(pointer);
   size_t searched;
 
@@ -328,49 +341,61 @@ static bool is_inside_large_block(tsdn_t* tsdn, const void* pointer) {
         context.edata == NULL) {
       continue;
     }
-    return edata_state_get(context.edata) == extent_state_active &&
-           !context.slab &&
-           (uintptr_t)pointer < (uintptr_t)edata_past_get(context.edata);
+    if (edata_state_get(context.edata) == extent_state_active &&
+        !context.slab &&
+        (uintptr_t)pointer < (uintptr_t)edata_past_get(context.edata)) {
+      return found_large(context.edata, pointer);
+    }
+    break;
   }
-  return false;
+  return nothing;
 }
 
-bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size) {
+bulkhead_found bulkhead_backend_find(uintptr_t address) {
   const void* pointer = (const void*)address;
   tsdn_t* tsdn = tsdn_fetch();
   emap_full_alloc_ctx_t context;
+  bulkhead_found found = {BULKHEAD_BLOCK_NONE, 0, 0};
   edata_t* edata;
-  size_t offset, index, block;
+  size_t offset, index;
   const bin_info_t* bin;
 
   if (emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global, pointer,
                                      &context) ||
       context.edata == NULL) {
-    return is_inside_large_block(tsdn, pointer) ? BULKHEAD_BLOCK_INTERIOR
-                                                : BULKHEAD_BLOCK_NONE;
+    return find_in_large_block(tsdn, pointer);
   }
   edata = context.edata;
-  if (edata_state_get(edata) != extent_state_active) {
-    return BULKHEAD_BLOCK_NONE;
+  if (edata_state_get(edata) != extent_state_active ||
+      context.szind >= SC_NSIZES) {
+    return found;
   }
   if (!context.slab) {
-    if (context.szind >= SC_NSIZES) {
-      return BULKHEAD_BLOCK_NONE;
-    }
-    *size = sz_index2size(context.szind);
-    return edata_addr_get(edata) == pointer ? BULKHEAD_BLOCK_LIVE
-                                            : BULKHEAD_BLOCK_INTERIOR;
+    return found_large(edata, pointer);
   }
   bin = &bin_infos[context.szind];
-  block = bin->reg_size;
-  offset = (uintptr_t)pointer - (uintptr_t)edata_addr_get(edata);
-  index = offset / block;
-  if (index >= bin->nregs || !bitmap_get(edata_slab_data_get(edata)->bitmap,
-                                         &bin->bitmap_info, index)) {
-    return BULKHEAD_BLOCK_FREE;
+  offset = address - (uintptr_t)edata_addr_get(edata);
+  index = offset / bin->reg_size;
+  if (index >= bin->nregs) {
+    return found;
   }
-  *size = block;
-  return offset % block == 0 ? BULKHEAD_BLOCK_LIVE : BULKHEAD_BLOCK_INTERIOR;
+  found.begin = address - offset % bin->reg_size;
+  found.size = bin->reg_size;
+  if (!bitmap_get(edata_slab_data_get(edata)->bitmap, &bin->bitmap_info,
+                  index)) {
+    found.state = BULKHEAD_BLOCK_FREE;
+  } else {
+    found.state =
+        found.begin == address ? BULKHEAD_BLOCK_LIVE : BULKHEAD_BLOCK_INTERIOR;
+  }
+  return found;
+}
+
+bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size) {
+  const bulkhead_found found = bulkhead_backend_find(address);
+
+  *size = found.size;
+  return found.state;
 }
 
 void bulkhead_backend_free(uintptr_t pointer) {

@@ -78,8 +78,16 @@ typedef struct bulkhead_pages {
 } bulkhead_pages;
 bulkhead_pages bulkhead_backend_pages_of(uintptr_t block);
 
-/* Classifies an address; the usable size of a block in use goes to `size`.
- * Never touches the memory there. */
+/* Classifies an address, and finds the block, in use or free, whose bytes lie
+ * there; 0 and 0 if none do. Never touches the memory. */
+typedef struct bulkhead_found {
+  bulkhead_block state;
+  uintptr_t begin;
+  size_t size;
+} bulkhead_found;
+bulkhead_found bulkhead_backend_find(uintptr_t address);
+
+/* The same without where the block begins. */
 bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size);
 
 /* Frees a block of whole pages. REQUIRES: it is in use, its page map entry is

@@ -23,7 +23,8 @@ struct HeapHooks {
   bool (*probe)(ThreadRecord& record, CompartmentId id) = nullptr;
   // Forgets every block of the heap. Nobody uses it; its cages go afterwards.
   void (*discard)(CompartmentId id) = nullptr;
-  // Empties the caches of a thread that is about to end.
+  // Empties the caches of a thread that is about to end. Another status than 0:
+  // what stood in one of them was not put there by Bulkhead.
   bh_result (*leave)(ThreadRecord& record) = nullptr;
   // Around fork(), on the forking thread, in this order.
   void (*before_fork)() = nullptr;
@@ -48,6 +49,9 @@ struct HeapHooks {
   // Allocates for bh_malloc(): nullptr when there is no memory.
   void* (*allocate)(CompartmentId id, size_t size, size_t alignment) = nullptr;
   void (*statistics)(CompartmentId id, bh_heap_stats& stats) = nullptr;
+  // Reports what leave() answered, if its status is not 0, and aborts.
+  void (*report_bad_leave)(bh_result result,
+                           const void* return_address) = nullptr;
 };
 
 // All nullptr until the allocator is linked and running.

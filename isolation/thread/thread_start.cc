@@ -14,7 +14,7 @@
 #include "bulkhead/bulkhead.h"
 #include "isolation/arch/gate.h"
 #include "isolation/base/raw_log.h"
-#include "isolation/domain/cages.h"
+#include "isolation/domain/heap_hooks.h"
 #include "isolation/thread/call_monitor.h"
 #include "isolation/thread/remembered.h"
 #include "isolation/thread/thread_record.h"
@@ -33,7 +33,11 @@ struct Start {
 // Runs when a thread ends. Other destructors may still allocate after it: the
 // record stays in use until the kernel no longer knows the thread.
 void SayGoodbye(void*) {
-  CallMonitor(*CurrentRecord(), MonitorCall::kMarkExiting);
+  const bh_result result =
+      CallMonitor(*CurrentRecord(), MonitorCall::kMarkExiting);
+  if (result.status != 0) {
+    heap_hooks.report_bad_leave(result, __builtin_return_address(0));
+  }
 }
 
 __attribute__((constructor)) void MakeExitKey() {

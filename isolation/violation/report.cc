@@ -138,6 +138,10 @@ void ReportViolation(ViolationKind kind, const ViolationPlace& place) {
     line.Text("\n  ").Text(text.text);
     line.Text("\n  address belongs to: ");
     AppendOwner(line, place.address);
+    if (place.block.bytes != 0) {
+      line.Text("\n  block: ").Decimal(static_cast<int64_t>(place.block.bytes));
+      line.Text(" bytes at ").Hex(place.block.begin);
+    }
     line.Text("\n  current domain: ").Text(RowOf(place.domain).name);
     line.Text("\n  thread: ").Decimal(sys::GetTid()).Text("\n");
     line.WriteTo(STDERR_FILENO);

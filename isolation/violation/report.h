@@ -6,9 +6,9 @@
 //   ==4711==ERROR: Bulkhead: compartment-read on address 0x7e0012345678
 //     memory of a compartment was read from a domain that may not
 //     address belongs to: compartment 'keys' (key 9), its heap
-//     current domain: root
-//     thread: 4713
-//     #0 0x55d0c0 in main (/usr/bin/server+0x55c0)
+//     block: 112 bytes at 0x7e0012345670      (of a bad free, where there is
+//     one) current domain: root thread: 4713 #0 0x55d0c0 in main
+//     (/usr/bin/server+0x55c0)
 //   SUMMARY: Bulkhead: compartment-read of 'keys' in main
 //
 // The process ends by abort().
@@ -34,6 +34,7 @@ struct ViolationPlace {
   uintptr_t program_counter = 0;  // of the access, or after the call
   bool after_call = false;        // which of the two
   CompartmentId domain = kRoot;   // in whose domain the thread ran
+  PageRange block = {};           // what the heap knows to be there, if freed
   // Whether the stack below the program counter may be read from here.
   bool stack_readable = true;
 };

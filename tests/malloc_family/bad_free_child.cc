@@ -8,6 +8,7 @@
 // Prints the address first, so that the report can be compared with it, and
 // "survived" if the call returns.
 
+#include <dlfcn.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,18 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <new>
 #include <string_view>
 #include <thread>
 #include <vector>
 
-extern "C" void __libc_free(void* p);
+extern "C" {
+void __libc_free(void* p);
+// Of C23: libc has none.
+void free_sized(void* p, size_t size) __attribute__((weak));
+void free_aligned_sized(void* p, size_t alignment, size_t size)
+    __attribute__((weak));
+}
 
 namespace bulkhead {
 namespace {
@@ -99,6 +107,12 @@ bool Find(std::string_view name, char* stack, void** p) {
     *p = Launder(reinterpret_cast<void*>(UINTPTR_MAX - 4095));
   else if (name == "far-in-the-heap")
     *p = Allocate(64) + kGiB;
+  else if (name == "small")
+    *p = Allocate(100);
+  else if (name == "page-aligned")
+    *p = Launder(aligned_alloc(4096, 4096));
+  else if (name == "large")
+    *p = Allocate(2 * kMiB);
   else if (name == "small+1")
     *p = Allocate(100) + 1;
   else if (name == "small+8")
@@ -144,6 +158,13 @@ void FlushCaches() {
   }
 }
 
+// What the program was linked with, or the preloaded library's.
+template <typename Function>
+Function* Linked(Function* linked, const char* name) {
+  if (linked != nullptr) return linked;
+  return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+}
+
 bool Release(std::string_view how, void* p) {
   if (how == "free")
     free(p);
@@ -153,6 +174,16 @@ bool Release(std::string_view how, void* p) {
     ::operator delete(p);
   else if (how == "delete-sized")
     ::operator delete[](p, size_t{100});
+  else if (how == "delete-too-small")
+    ::operator delete (p, size_t{50});
+  else if (how == "delete-too-large")
+    ::operator delete[](p, size_t{5000});
+  else if (how == "delete-sized-too-aligned")
+    ::operator delete[](p, size_t{100}, std::align_val_t{256});
+  else if (how == "free-sized")
+    Linked(free_sized, "free_sized")(p, 50);
+  else if (how == "free-aligned-sized")
+    Linked(free_aligned_sized, "free_aligned_sized")(p, 64, 8192);
   else if (how == "realloc")
     free(realloc(p, 5000));
   else if (how == "realloc-to-zero")

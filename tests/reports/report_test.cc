@@ -172,9 +172,34 @@ TEST_F(ReportTest, StackOverflow) {
   EXPECT_TRUE(absl::StrContains(child.errors, "a stack")) << child.errors;
 }
 
+// Whose metadata that is, everyone may read. Page protection does not seal it.
+TEST_F(ReportTest, MetadataWrite) {
+  char* record;
+  __asm__("mov %%gs:0, %0" : "=r"(record));
+  char* const first_words = record + 64;
+  const ChildResult child = RunInChild([first_words] {
+    Write(first_words);
+    _exit(77);
+  });
+  if (bh_get_level() == BH_LEVEL_PKU) {
+    ExpectReport(child, "metadata-write", first_words,
+                 "Bulkhead, or nobody yet", "root");
+  } else {
+    EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+  }
+}
+
+void ExpectBlock(const ChildResult& child, const void* block) {
+  EXPECT_TRUE(absl::StrContains(
+      child.errors, absl::StrFormat("\n  block: 112 bytes at 0x%x\n",
+                                    reinterpret_cast<uintptr_t>(block))))
+      << child.errors;
+}
+
 TEST_F(ReportTest, FreeFromOutside) {
-  ExpectReport(RunInChild([this] { free(block); }), "foreign-free", block,
-               "compartment 'keys'", "root");
+  const ChildResult child = RunInChild([this] { free(block); });
+  ExpectReport(child, "foreign-free", block, "compartment 'keys'", "root");
+  ExpectBlock(child, block);
 }
 
 TEST_F(ReportTest, ReallocFromOutside) {
@@ -186,9 +211,10 @@ TEST_F(ReportTest, ReallocFromOutside) {
 }
 
 TEST_F(ReportTest, DoubleFree) {
-  ExpectReport(
-      RunInChild([this] { keys.Call(kFreeTwice, block).IgnoreError(); }),
-      "double-free", block, "compartment 'keys'", "keys");
+  const ChildResult child =
+      RunInChild([this] { keys.Call(kFreeTwice, block).IgnoreError(); });
+  ExpectReport(child, "double-free", block, "compartment 'keys'", "keys");
+  ExpectBlock(child, block);
 }
 
 // Page protection opens a vault for the process: there the written limit holds.
