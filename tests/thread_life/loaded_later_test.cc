@@ -20,6 +20,7 @@ void ExpectServed(const char* who) {
 
 TEST(LoadedLater, ServesTheThreadThatLoadedIt) { ExpectServed("first"); }
 TEST(LoadedLater, ServesAThreadMadeAfter) { ExpectServed("younger"); }
+TEST(LoadedLater, ServesAThreadMadeBefore) { ExpectServed("older"); }
 
 }  // namespace
 }  // namespace bulkhead
