@@ -191,7 +191,8 @@ bool SomeoneInside(const ThreadRecord& caller, CompartmentRow& row) {
 void AwaitVisits(const CompartmentRow& row) {
   for (const ThreadRecord* record = FirstRecord(); record != nullptr;
        record = record->next) {
-    while (__atomic_load_n(&record->visited, __ATOMIC_SEQ_CST) == IdOf(row)) {
+    while (__atomic_load_n(&record->visited, __ATOMIC_SEQ_CST) ==
+           Index(IdOf(row))) {
       sys::Call(SYS_sched_yield);
     }
   }
@@ -316,17 +317,17 @@ bh_result MonitorEndScope(ThreadRecord&, uint64_t id, uint64_t, uint64_t,
 HeapVisit::HeapVisit(ThreadRecord& record, CompartmentId id)
     : record_(record), ok_(false) {
   for (;;) {
-    __atomic_store_n(&record.visited, id, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&record.visited, Index(id), __ATOMIC_SEQ_CST);
     ok_ = IsInState(id, BH_STATE_LIVE);
     if (ok_) return;
-    __atomic_store_n(&record.visited, kRoot, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&record.visited, Index(kRoot), __ATOMIC_SEQ_CST);
     if (IsInState(id, BH_STATE_FREE)) return;
     LockHolder hold(lock);
   }
 }
 
 HeapVisit::~HeapVisit() {
-  __atomic_store_n(&record_.visited, kRoot, __ATOMIC_RELEASE);
+  __atomic_store_n(&record_.visited, Index(kRoot), __ATOMIC_RELEASE);
 }
 
 void LockCompartments() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Acquire(); }

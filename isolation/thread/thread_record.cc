@@ -66,7 +66,7 @@ ThreadRecord* FindOrMake(uintptr_t fs_base) {
   record->pending_signal = 0;
   record->depth = 0;
   record->serving_libc = 0;
-  record->visited = kRoot;
+  record->visited = Index(kRoot);
   record->pkru = Pkru{bulkhead_root_pkru};
   record->whole_pkru = 0;
   record->modelled_pkru = bulkhead_root_pkru;
@@ -163,7 +163,7 @@ void ForgetOtherThreads(const ThreadRecord& own) {
     } else {
       record->tid = 0;
       record->busy = 0;
-      record->visited = kRoot;
+      record->visited = Index(kRoot);
       record->exiting = true;
       // The thread may have been in the middle of a change to a cache, or in a
       // hook of jemalloc's: what lies there is given up.

@@ -91,7 +91,7 @@ struct alignas(64) ThreadRecord {
   uint32_t serving_libc = 0;
   // Whose heap the monitor is at work on for this thread, which is not inside;
   // the root: nobody's. See HeapVisit.
-  CompartmentId visited = kRoot;
+  uint32_t visited = Index(kRoot);
   void* signal_stack = nullptr;  // Bulkhead's own for the thread
   // The alternate stack that a handler of the thread last ran on, whoever's.
   PageRange handler_stack = {};
