@@ -244,8 +244,13 @@ bh_result Flush(ThreadRecord& record, uint64_t raw_class, uint64_t count,
       raw_class >= kCachedClasses || count > kBinSlots) {
     return {};
   }
-  return PutBackFrom(record, id, SizeClass{static_cast<uint32_t>(raw_class)},
-                     count);
+  // What the record's own domain opens is closed in here.
+  const bool opens = enforcement == Enforcement::kPku && id != record.claimed;
+  if (opens) bulkhead_monitor_read_pku(Index(id));
+  const bh_result result = PutBackFrom(
+      record, id, SizeClass{static_cast<uint32_t>(raw_class)}, count);
+  if (opens) bulkhead_monitor_read_pku(Index(record.claimed));
+  return result;
 }
 
 // Without keys a compartment is closed to the monitor as to everyone else.
