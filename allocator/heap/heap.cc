@@ -13,6 +13,7 @@
 #include "allocator/heap/bad_free.h"
 #include "allocator/heap/fast_path.h"
 #include "allocator/heap/heap_monitor.h"
+#include "allocator/heap/measure.h"
 #include "allocator/heap/page_map.h"
 #include "allocator/heap/thread_cache.h"
 #include "isolation/base/raw_log.h"
@@ -167,16 +168,6 @@ void* AllocateFromAnywhere(CompartmentId id, size_t size, size_t alignment) {
   return block;
 }
 
-void Statistics(CompartmentId id, bh_heap_stats& stats) {
-  stats = {};
-  for (const ThreadRecord* record = FirstRecord(); record != nullptr;
-       record = record->next) {
-    stats.allocations += record->taken[Index(id)];
-    stats.frees += record->returned[Index(id)];
-  }
-  stats.committed_bytes = CommittedBytes(RowOf(id));
-}
-
 // What is known of a block that a caller named.
 struct Block {
   uintptr_t address;
@@ -306,7 +297,7 @@ void StartHeap() {
                         has_keys ? granules : 0};
   StartHeapMonitor();
   heap_hooks.allocate = AllocateFromAnywhere;
-  heap_hooks.statistics = Statistics;
+  heap_hooks.statistics = CountHeap;
   heap_hooks.report_bad_leave = ReportBadLeave;
   RegisterFaultHandler();
   bulkhead_heap_entries =
@@ -383,15 +374,6 @@ void PurgeHeaps() {
   for (uint32_t row = 0; row < BH_MAX_COMPARTMENTS; ++row) {
     CallMonitor(caller.record, MonitorCall::kPurge, row);
   }
-}
-
-HeapUse MeasureHeap(CompartmentId id) {
-  bh_heap_stats counts;
-  Statistics(id, counts);
-  ThreadRecord& record = EnterHeap();
-  CallMonitor(record, MonitorCall::kMeasure, Index(id));
-  return {counts.allocations, counts.frees,    record.batch[0],
-          record.batch[1],    record.batch[2], record.batch[3]};
 }
 
 }  // namespace bulkhead

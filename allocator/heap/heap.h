@@ -55,17 +55,6 @@ size_t UsableSize(const void* pointer, const void* caller);
 // cached blocks of the current compartment included.
 void PurgeHeaps();
 
-// What a heap holds, for malloc_info() and its kin.
-struct HeapUse {
-  uint64_t allocations = 0;  // blocks that went to threads since the start
-  uint64_t frees = 0;        // and came back
-  size_t in_use_bytes = 0;   // of blocks in use, as rounded to size classes
-  size_t active_bytes = 0;   // of pages with such blocks
-  size_t mapped_bytes = 0;   // of pages obtained
-  size_t metadata_bytes = 0;
-};
-HeapUse MeasureHeap(CompartmentId id);
-
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_ALLOCATOR_HEAP_HEAP_H_

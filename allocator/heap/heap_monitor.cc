@@ -3,6 +3,7 @@
 
 #include "allocator/heap/heap_monitor.h"
 
+#include "allocator/heap/measure_monitor.h"
 #include "allocator/heap/page_map.h"
 #include "allocator/heap/thread_cache.h"
 #include "allocator/jemalloc/backend.h"
@@ -30,8 +31,6 @@ uintptr_t Commit(uint32_t owner, size_t bytes, size_t alignment) {
   return CommitHeap(RowOf(CompartmentId{owner}), bytes, alignment);
 }
 
-bulkhead_arena ArenaOf(CompartmentId id) { return arenas[Index(id)]; }
-
 bool HasHeap(CompartmentId id) { return ArenaOf(id) != BULKHEAD_NO_ARENA; }
 
 bool CreateHeap(CompartmentId id) {
@@ -42,6 +41,7 @@ bool CreateHeap(CompartmentId id) {
 void DiscardHeap(CompartmentId id) {
   bulkhead_backend_destroy_arena(ArenaOf(id));
   arenas[Index(id)] = BULKHEAD_NO_ARENA;
+  ForgetCounts(id);
   for (const HeapRun& run : RowOf(id).runs) {
     UnmapPages(run.cages.begin, run.committed);
   }
@@ -111,16 +111,20 @@ FreeStatus FreeOnce(uintptr_t block, CompartmentId owner) {
   const uint32_t size_class = entry >> kTagBits;
   if (entry != 0 && size_class < kSmallClasses) {
     bulkhead_block state;
-    bulkhead_backend_flush(ArenaOf(owner), size_class, &block, 1, &state);
+    bulkhead_backend_flush(ArenaOf(owner), size_class, &block, 1,
+                           BULKHEAD_TRIP_SINGLE, &state);
     return StatusOf(state);
   }
   if (!ClaimPages(block, entry)) return FreeStatus::kFree;
+  bulkhead_backend_count_trip(ArenaOf(owner),
+                              bulkhead_backend_pages_of(block).size_class,
+                              BULKHEAD_TRIP_SINGLE);
   bulkhead_backend_free(block);
   return FreeStatus::kDone;
 }
 
-uintptr_t TakeBlock(ThreadRecord& record, CompartmentId id, size_t size,
-                    size_t alignment, bool& zeroed) {
+uintptr_t TakeBlock(CompartmentId id, size_t size, size_t alignment,
+                    bool& zeroed) {
   uintptr_t block =
       bulkhead_backend_allocate(ArenaOf(id), size, alignment, &zeroed);
   if (block == 0 && size <= CommittedBytes(RowOf(id))) {
@@ -129,7 +133,6 @@ uintptr_t TakeBlock(ThreadRecord& record, CompartmentId id, size_t size,
     bulkhead_backend_purge(ArenaOf(id));
     block = bulkhead_backend_allocate(ArenaOf(id), size, alignment, &zeroed);
   }
-  if (block != 0) ++record.taken[Index(id)];
   return block;
 }
 
@@ -140,9 +143,9 @@ void Map(uintptr_t block, CompartmentId id) {
                             id));
 }
 
-bool Probe(ThreadRecord& record, CompartmentId id) {
+bool Probe(CompartmentId id) {
   bool zeroed = false;
-  const uintptr_t block = TakeBlock(record, id, 1, 16, zeroed);
+  const uintptr_t block = TakeBlock(id, 1, 16, zeroed);
   if (block != 0) Map(block, id);
   return block != 0;
 }
@@ -157,7 +160,7 @@ bh_result Allocate(ThreadRecord& record, uint64_t row, uint64_t size,
   const HeapVisit visit(record, id);
   if (!visit.ok()) return {};
   bool zeroed = false;
-  const uintptr_t block = TakeBlock(record, id, size, alignment, zeroed);
+  const uintptr_t block = TakeBlock(id, size, alignment, zeroed);
   if (block == 0) return {};
   Map(block, id);
   return {block, static_cast<uint64_t>(zeroed ? AllocateStatus::kZeroed
@@ -181,13 +184,13 @@ bh_result Refill(ThreadRecord& record, uint64_t raw_class, uint64_t wanted,
   }
   const uint16_t entry = PageEntry(size_class, id);
   for (size_t i = 0; i < count; ++i) MapBlock(record.batch[i], entry);
-  record.taken[Index(id)] += count;
   return {count, 0};
 }
 
 // Puts blocks back that a cache of `id` held: whatever stands in `blocks`.
-bh_result PutBack(ThreadRecord& record, CompartmentId id, SizeClass size_class,
+bh_result PutBack(CompartmentId id, SizeClass size_class,
                   const uintptr_t* blocks, size_t count) {
+  if (count == 0) return {};
   const uint16_t entry = PageEntry(size_class, id);
   for (size_t i = 0; i < count; ++i) {
     CompartmentId owner;
@@ -207,7 +210,7 @@ bh_result PutBack(ThreadRecord& record, CompartmentId id, SizeClass size_class,
   size_t done = 0;
   if (Index(size_class) < kSmallClasses) {
     done = bulkhead_backend_flush(ArenaOf(id), Index(size_class), blocks, count,
-                                  &state);
+                                  BULKHEAD_TRIP_FLUSH, &state);
   } else {
     for (; done < count; ++done) {
       size_t size;
@@ -219,8 +222,9 @@ bh_result PutBack(ThreadRecord& record, CompartmentId id, SizeClass size_class,
       }
       bulkhead_backend_free(blocks[done]);
     }
+    bulkhead_backend_count_trip(ArenaOf(id), Index(size_class),
+                                BULKHEAD_TRIP_FLUSH);
   }
-  record.returned[Index(id)] += done;
   if (done == count) return {};
   return Status(StatusOf(state), blocks[done]);
 }
@@ -234,7 +238,7 @@ bh_result PutBackFrom(ThreadRecord& record, CompartmentId id,
   for (size_t i = 0; i < count; ++i) {
     blocks[i] = __atomic_load_n(&bin.slots[i], __ATOMIC_RELAXED);
   }
-  return PutBack(record, id, size_class, blocks, count);
+  return PutBack(id, size_class, blocks, count);
 }
 
 bh_result Flush(ThreadRecord& record, uint64_t raw_class, uint64_t count,
@@ -272,7 +276,9 @@ bh_result MakeCache(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
       bulkhead_backend_free(block);
       return {};
     }
-    record.caches[Index(id)] = reinterpret_cast<ThreadCache*>(block);
+    NoteCacheMade(id);
+    __atomic_store_n(&record.caches[Index(id)],
+                     reinterpret_cast<ThreadCache*>(block), __ATOMIC_RELEASE);
   }
   SetCurrent(record, record.current);
   return {reinterpret_cast<uintptr_t>(record.caches[Index(id)]), 0};
@@ -291,7 +297,9 @@ bh_result DrainCache(ThreadRecord& record, CompartmentId id) {
     if (result.status != 0 && first_bad.status == 0) first_bad = result;
   }
   const auto block = reinterpret_cast<uintptr_t>(record.caches[Index(id)]);
-  record.caches[Index(id)] = nullptr;
+  // Whoever counts what lies in caches finds out in time that it is none.
+  __atomic_store_n(&record.caches[Index(id)], nullptr, __ATOMIC_RELEASE);
+  NoteCacheFreed(id);
   bulkhead_backend_free(block);
   return first_bad;
 }
@@ -320,7 +328,6 @@ bh_result Free(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
   FreeStatus status = Check(record, address, owner, size);
   if (status == FreeStatus::kDone) status = FreeOnce(address, owner);
   if (status != FreeStatus::kDone) return Status(status, address);
-  ++record.returned[Index(owner)];
   return {};
 }
 
@@ -363,27 +370,16 @@ bh_result Purge(ThreadRecord& record, uint64_t row, uint64_t, uint64_t,
   return {};
 }
 
-// The four numbers of bulkhead_arena_stats, in the record's batch.
-bh_result Measure(ThreadRecord& record, uint64_t row, uint64_t, uint64_t,
-                  uint64_t) {
-  if (row >= BH_MAX_COMPARTMENTS) return {};
-  const HeapVisit visit(record, CompartmentId{static_cast<uint32_t>(row)});
-  bulkhead_arena_stats stats = {};
-  if (visit.ok()) bulkhead_backend_stats(arenas[row], &stats);
-  record.batch[0] = stats.allocated;
-  record.batch[1] = stats.active;
-  record.batch[2] = stats.mapped;
-  record.batch[3] = stats.metadata;
-  return {};
-}
-
 }  // namespace
+
+bulkhead_arena ArenaOf(CompartmentId id) { return arenas[Index(id)]; }
 
 void StartHeapMonitor() {
   heap_hooks.create = CreateHeap;
   heap_hooks.probe = Probe;
   heap_hooks.discard = DiscardHeap;
   heap_hooks.leave = Leave;
+  heap_hooks.abandon = AbandonCaches;
   heap_hooks.before_fork = bulkhead_backend_before_fork;
   heap_hooks.after_fork_in_parent = bulkhead_backend_after_fork_in_parent;
   heap_hooks.after_fork_in_child = bulkhead_backend_after_fork_in_child;

@@ -24,18 +24,25 @@ inline constexpr uint32_t kCachedClasses = 61;  // up to 1 MiB
 // The largest class that has a number of its own; what is larger shares it.
 inline constexpr uint32_t kLastClass = 127;
 
-// The class that serves `size`; kLastClass for what is beyond the others.
+// The number of jemalloc's class that serves `size`.
 // REQUIRES: size <= PTRDIFF_MAX.
-constexpr SizeClass ClassOf(size_t size) {
-  if (size <= 16) return SizeClass{1};
-  if (size <= 128) return SizeClass{static_cast<uint32_t>((size + 15) / 16)};
+constexpr uint32_t NumberOf(size_t size) {
+  if (size <= 16) return 1;
+  if (size <= 128) return static_cast<uint32_t>((size + 15) / 16);
   const auto log = static_cast<uint32_t>(63 - __builtin_clzll(size - 1));
   const auto step = static_cast<uint32_t>((size - 1) >> (log - 2)) & 3;
-  const uint32_t index = 9 + 4 * (log - 7) + step;
-  return SizeClass{index < kLastClass ? index : kLastClass};
+  return 9 + 4 * (log - 7) + step;
 }
 
-// The bytes of a block of this class. REQUIRES: 0 < index < kLastClass.
+// The class that serves `size`; kLastClass for what is beyond the others.
+// REQUIRES: as above.
+constexpr SizeClass ClassOf(size_t size) {
+  const uint32_t number = NumberOf(size);
+  return SizeClass{number < kLastClass ? number : kLastClass};
+}
+
+// The bytes of a block of this class, or of jemalloc's of this number.
+// REQUIRES: it is not 0.
 constexpr size_t SizeOf(SizeClass size_class) {
   const uint32_t index = Index(size_class);
   if (index <= 8) return size_t{index} * 16;

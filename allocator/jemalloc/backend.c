@@ -1,19 +1,9 @@
 /* Copyright 2026 The Bulkhead Authors
  * SPDX-License-Identifier: Apache-2.0
  *
- * Compiled against jemalloc's internal headers, in jemalloc's way: this file
- * and its neighbours are the reason why the version is pinned exactly.
+ * In jemalloc's way, since it is written against jemalloc's internals.
  */
-/* jemalloc's headers come in an order of their own. */
-// clang-format off
-#include "jemalloc/internal/jemalloc_preamble.h"
-#include "jemalloc/internal/jemalloc_internal_includes.h"
-#include "jemalloc/internal/emap.h"
-#include "jemalloc/internal/extent_mmap.h"
-// clang-format on
-
-#include "allocator/jemalloc/backend.h"
-
+#include "allocator/jemalloc/backend_internal.h"
 #include "allocator/jemalloc/redirect.h"
 #include "isolation/base/sealed.h"
 
@@ -158,10 +148,6 @@ bulkhead_arena bulkhead_backend_make_arena(uint32_t owner) {
   return arena;
 }
 
-static arena_t* arena_of(bulkhead_arena arena) {
-  return (arena_t*)atomic_load_p(&arenas[arena], ATOMIC_RELAXED);
-}
-
 static void control(const char* format, bulkhead_arena arena) {
   char name[48];
 
@@ -234,7 +220,7 @@ static bulkhead_block classify(edata_t* edata, szind_t size_class,
 
 size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
                               const uintptr_t* blocks, size_t count,
-                              bulkhead_block* state) {
+                              bulkhead_trip trip, bulkhead_block* state) {
   tsdn_t* tsdn = tsdn_fetch();
   arena_t* arena = arena_of(arena_index);
   edata_t* slabs[BULKHEAD_MOST_FLUSHED];
@@ -270,6 +256,14 @@ size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
     }
   }
   arena_dalloc_bin_locked_finish(tsdn, arena, bin, &info);
+  if (config_stats) {
+    /* jemalloc counts as a request what leaves past the caches. */
+    if (trip == BULKHEAD_TRIP_SINGLE) {
+      bin->stats.nrequests++;
+    } else {
+      bin->stats.nflushes++;
+    }
+  }
   malloc_mutex_unlock(tsdn, &bin->lock);
   arena_decay_ticks(tsdn, arena, (unsigned)count);
   while (empties > 0) {
@@ -279,6 +273,17 @@ size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
     arena_slab_dalloc(tsdn, arena, slab);
   }
   return i;
+}
+
+void bulkhead_backend_count_trip(bulkhead_arena arena, unsigned size_class,
+                                 bulkhead_trip trip) {
+  if (config_stats) {
+    arena_stats_large_t* large = large_stats_of(arena_of(arena), size_class);
+
+    locked_inc_u64(
+        tsdn_fetch(), NULL,
+        trip == BULKHEAD_TRIP_SINGLE ? &large->nrequests : &large->nflushes, 1);
+  }
 }
 
 uintptr_t bulkhead_backend_allocate(bulkhead_arena arena, size_t size,
@@ -408,31 +413,6 @@ bool bulkhead_backend_resize(uintptr_t pointer, size_t size) {
 
 size_t bulkhead_backend_good_size(size_t size) {
   return je_nallocx(size < 16 ? 16 : size, MALLOCX_TCACHE_NONE);
-}
-
-static size_t read_size(const char* format, bulkhead_arena arena) {
-  char name[64];
-  size_t value = 0;
-  size_t bytes = sizeof(value);
-
-  malloc_snprintf(name, sizeof(name), format, arena);
-  if (je_mallctl(name, &value, &bytes, NULL, 0) != 0) {
-    return 0;
-  }
-  return value;
-}
-
-void bulkhead_backend_stats(bulkhead_arena arena, bulkhead_arena_stats* stats) {
-  uint64_t epoch = 1;
-  size_t bytes = sizeof(epoch);
-
-  je_mallctl("epoch", &epoch, &bytes, &epoch, sizeof(epoch));
-  stats->allocated = read_size("stats.arenas.%u.small.allocated", arena) +
-                     read_size("stats.arenas.%u.large.allocated", arena);
-  stats->active = read_size("stats.arenas.%u.pactive", arena) * PAGE;
-  stats->mapped = read_size("stats.arenas.%u.mapped", arena);
-  stats->metadata = read_size("stats.arenas.%u.base", arena) +
-                    read_size("stats.arenas.%u.internal", arena);
 }
 
 void bulkhead_backend_before_fork(void) { jemalloc_prefork(); }

@@ -17,6 +17,9 @@
 extern "C" {
 #endif
 
+/* Size classes, by jemalloc's numbers. */
+#define BULKHEAD_CLASSES 232
+
 /* Arena 0 serves jemalloc's own metadata and no application. */
 typedef uint32_t bulkhead_arena;
 #define BULKHEAD_NO_ARENA 0u
@@ -55,6 +58,13 @@ typedef enum bulkhead_block {
 size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,
                              uintptr_t* blocks, size_t count);
 
+/* How blocks come back to an arena in one call of the monitor, for its counts.
+ */
+typedef enum bulkhead_trip {
+  BULKHEAD_TRIP_FLUSH, /* out of a cache */
+  BULKHEAD_TRIP_SINGLE /* a block by itself */
+} bulkhead_trip;
+
 /* Puts blocks of a small size class back, up to the first that is not the start
  * of a block in use of this class and arena: its place is returned, what it is
  * goes to `state`. The addresses may be anything.
@@ -62,7 +72,12 @@ size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,
 #define BULKHEAD_MOST_FLUSHED 64
 size_t bulkhead_backend_flush(bulkhead_arena arena, unsigned size_class,
                               const uintptr_t* blocks, size_t count,
-                              bulkhead_block* state);
+                              bulkhead_trip trip, bulkhead_block* state);
+
+/* Counts a trip of blocks of whole pages, of another size class, which
+ * bulkhead_backend_free() frees. */
+void bulkhead_backend_count_trip(bulkhead_arena arena, unsigned size_class,
+                                 bulkhead_trip trip);
 
 /* 0: no memory. `zeroed`: whether the block is known to be zero; nothing is
  * written to it. REQUIRES: alignment is a power of two. */
@@ -107,13 +122,25 @@ void bulkhead_backend_purge(bulkhead_arena arena);
 /* The smallest usable size that serves `size`; 0: none does. */
 size_t bulkhead_backend_good_size(size_t size);
 
-/* Bytes in use by the application, in pages that hold such, and in pages that
- * the kernel has given; of one arena. */
+/* What moved of one size class since the arena was made, exact at some moment
+ * during the call. A trip is a call that moved blocks. */
+typedef struct bulkhead_class_stats {
+  uint64_t allocations; /* blocks that left */
+  uint64_t frees;       /* blocks that came back */
+  uint64_t refills;     /* trips of bulkhead_backend_fill() */
+  uint64_t flushes;     /* BULKHEAD_TRIP_FLUSH */
+  uint64_t trips;       /* these, and those with a block by itself */
+} bulkhead_class_stats;
+/* REQUIRES: size_class < BULKHEAD_CLASSES. */
+void bulkhead_backend_class_stats(bulkhead_arena arena, unsigned size_class,
+                                  bulkhead_class_stats* stats);
+
+/* The rest of what an arena holds, each number as of some moment. */
 typedef struct bulkhead_arena_stats {
-  size_t allocated;
-  size_t active;
-  size_t mapped;
-  size_t metadata;
+  size_t active_bytes;   /* of pages that belong to blocks and slabs */
+  size_t dirty_bytes;    /* of pages that were freed and not yet purged */
+  size_t metadata_bytes; /* of jemalloc's own for this arena */
+  size_t free_blocks;    /* in slabs, and runs of free pages */
 } bulkhead_arena_stats;
 void bulkhead_backend_stats(bulkhead_arena arena, bulkhead_arena_stats* stats);
 

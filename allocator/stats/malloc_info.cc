@@ -3,32 +3,68 @@
 
 #include "allocator/stats/malloc_info.h"
 
-#include "allocator/heap/heap.h"
+#include "allocator/stats/snapshot.h"
 #include "isolation/base/raw_log.h"
-#include "isolation/domain/compartment_table.h"
 #include "isolation/sys/syscalls.h"
 
 namespace bulkhead {
 namespace {
 
-template <typename Visitor>
-void ForEachHeap(Visitor visit) {
-  for (const CompartmentRow& row : bulkhead_compartments) {
-    if (row.state == BH_STATE_LIVE) visit(row, MeasureHeap(IdOf(row)));
-  }
+int Narrow(size_t value) { return static_cast<int>(value); }
+
+// An attribute of an element that is under way.
+void Attribute(RawLine& line, const char* name, uint64_t value) {
+  if (value == kUnknown) return;
+  line.Text(" ").Text(name).Text("=\"");
+  line.Decimal(static_cast<int64_t>(value)).Text("\"");
 }
 
-int Narrow(size_t value) { return static_cast<int>(value); }
+bool Put(FILE* stream, const RawLine& line) {
+  return fputs(line.text(), stream) >= 0;
+}
+
+bool WriteHeap(FILE* stream, Snapshot& snapshot) {
+  RawLine begin;
+  begin.Text("<heap compartment=\"").Text(snapshot.name()).Text("\">\n");
+  bool good = Put(stream, begin);
+  for (ClassUse use; snapshot.Next(use);) {
+    RawLine line;
+    line.Text("<class");
+#define BH_CLASS_FIELD(name, meaning) Attribute(line, #name, use.name);
+#include "allocator/stats/fields.inc"
+    good &= Put(stream, line.Text("/>\n"));
+  }
+  RawLine total;
+  total.Text("<total");
+#define BH_HEAP_FIELD(name, meaning) \
+  Attribute(total, #name, snapshot.heap().name);
+#include "allocator/stats/fields.inc"
+  return good & Put(stream, total.Text("/>\n</heap>\n"));
+}
+
+RawLine& Count(RawLine& line, const char* what, uint64_t value) {
+  line.Text(what);
+  if (value == kUnknown) return line.Text("unknown");
+  return line.Decimal(static_cast<int64_t>(value));
+}
 
 }  // namespace
 
 struct mallinfo2 MallocInfo() {
   struct mallinfo2 info = {};
-  ForEachHeap([&info](const CompartmentRow&, const HeapUse& use) {
-    info.arena += use.mapped_bytes;
-    info.uordblks += use.in_use_bytes;
-    info.keepcost += use.mapped_bytes - use.active_bytes;
+  ForEachSnapshot([&info](Snapshot& snapshot) {
+    for (ClassUse use; snapshot.Next(use);) {
+    }
+    const HeapUse& heap = snapshot.heap();
+    info.arena += heap.active_bytes + heap.dirty_bytes;
+    info.uordblks += heap.live_bytes;
+    info.ordblks += heap.free_blocks;
+    info.smblks += heap.cached;
+    info.fsmblks += heap.cached_bytes;
+    info.keepcost += heap.dirty_bytes;
   });
+  // The numbers are of different moments, if other threads run.
+  if (info.uordblks > info.arena) info.uordblks = info.arena;
   info.fordblks = info.arena - info.uordblks;
   return info;
 }
@@ -41,33 +77,39 @@ struct mallinfo Narrowed(const struct mallinfo2& info) {
 }
 
 int WriteMallocInfo(FILE* stream) {
-  bool good = fprintf(stream, "<malloc version=\"bulkhead-1\">\n") >= 0;
-  ForEachHeap([&](const CompartmentRow& row, const HeapUse& use) {
-    good &=
-        fprintf(stream,
-                "<heap compartment=\"%s\" allocations=\"%llu\" "
-                "frees=\"%llu\" in_use=\"%zu\" active=\"%zu\" "
-                "mapped=\"%zu\" metadata=\"%zu\"/>\n",
-                row.name, static_cast<unsigned long long>(use.allocations),
-                static_cast<unsigned long long>(use.frees), use.in_use_bytes,
-                use.active_bytes, use.mapped_bytes, use.metadata_bytes) >= 0;
-  });
-  good &= fprintf(stream, "</malloc>\n") >= 0;
+  bool good = fputs("<malloc version=\"bulkhead-2\">\n", stream) >= 0;
+  ForEachSnapshot(
+      [&](Snapshot& snapshot) { good &= WriteHeap(stream, snapshot); });
+  good &= fputs("</malloc>\n", stream) >= 0;
   return good ? 0 : -1;
 }
 
 void WriteMallocStats() {
-  ForEachHeap([](const CompartmentRow& row, const HeapUse& use) {
+  ForEachSnapshot([](Snapshot& snapshot) {
+    for (ClassUse use; snapshot.Next(use);) {
+      RawLine line;
+      line.Text("bulkhead: heap '").Text(snapshot.name());
+      Count(line, "', blocks of ", use.size);
+      Count(line, ": live ", use.live);
+      Count(line, ", cached ", use.cached);
+      Count(line, ", resident bytes ", use.resident_bytes);
+      Count(line, ", refills ", use.refills);
+      Count(line, ", flushes ", use.flushes).Text("\n");
+      line.WriteTo(STDERR_FILENO);
+    }
+    const HeapUse& heap = snapshot.heap();
     RawLine line;
-    line.Text("bulkhead: heap '").Text(row.name).Text("': in use ");
-    line.Decimal(static_cast<int64_t>(use.in_use_bytes))
-        .Text(" bytes, active ");
-    line.Decimal(static_cast<int64_t>(use.active_bytes)).Text(", mapped ");
-    line.Decimal(static_cast<int64_t>(use.mapped_bytes)).Text(", metadata ");
-    line.Decimal(static_cast<int64_t>(use.metadata_bytes));
-    line.Text("; allocations ");
-    line.Decimal(static_cast<int64_t>(use.allocations)).Text(", frees ");
-    line.Decimal(static_cast<int64_t>(use.frees)).Text("\n");
+    line.Text("bulkhead: heap '").Text(snapshot.name());
+    Count(line, "': live bytes ", heap.live_bytes);
+    Count(line, ", cached ", heap.cached_bytes);
+    Count(line, ", resident ", heap.resident_bytes);
+    Count(line, ", committed ", heap.committed_bytes);
+    Count(line, ", metadata ", heap.metadata_bytes);
+    Count(line, "; allocations ", heap.allocations);
+    Count(line, ", frees ", heap.frees);
+    Count(line, ", refills ", heap.refills);
+    Count(line, ", flushes ", heap.flushes);
+    Count(line, ", monitor entries ", heap.monitor_entries).Text("\n");
     line.WriteTo(STDERR_FILENO);
   });
 }

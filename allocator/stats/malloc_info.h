@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What the heaps hold, in the forms that glibc's malloc.h defines.
+// docs/statistics.md says what stands where.
 
 #ifndef BULKHEAD_ALLOCATOR_STATS_MALLOC_INFO_H_
 #define BULKHEAD_ALLOCATOR_STATS_MALLOC_INFO_H_
@@ -11,9 +12,11 @@
 
 namespace bulkhead {
 
-// Sums over all heaps: arena (bytes obtained), uordblks (in use), fordblks
-// (obtained and not in use), keepcost (what malloc_trim() may return). The
-// fields of glibc's bins are 0.
+// Sums over all heaps: arena (bytes of pages that hold blocks, or were freed
+// and not yet given back), uordblks (of the program's blocks), fordblks (the
+// rest), smblks and fsmblks (blocks and bytes in threads' caches, a part of the
+// rest), ordblks (free blocks and runs of pages), keepcost (what malloc_trim()
+// may give back). No block is mapped by itself: hblks and hblkhd are 0.
 struct mallinfo2 MallocInfo();
 
 // The same with each field cut to int, as mallinfo() has them.

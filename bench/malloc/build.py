@@ -51,6 +51,12 @@ def programs(root, directory):
     return _build(root, "none", _PROGRAMS, directory / "programs")
 
 
+def program(root, path, directory):
+    """One more program of this tree. Raises BenchError."""
+    built, = _build(root, "none", [path], directory / "program").values()
+    return built
+
+
 def library(root, config, directory):
     """libbulkhead.so in a configuration. Raises BenchError."""
     return _build(root, config, [_LIBRARY], directory / config)[_LIBRARY]

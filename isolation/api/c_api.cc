@@ -134,10 +134,9 @@ const char* bh_name(bh_compartment compartment) {
 
 bh_status bh_get_heap_stats(bh_compartment compartment, bh_heap_stats* stats) {
   if (!Running()) return BH_ERR_NO_ALLOCATOR;
-  const bulkhead::CompartmentRow* row = bulkhead::FindLive(compartment);
-  if (row == nullptr) return BH_ERR_DESTROYED;
-  bulkhead::heap_hooks.statistics(bulkhead::IdOf(*row), *stats);
-  return BH_OK;
+  return bulkhead::heap_hooks.statistics(compartment, *stats)
+             ? BH_OK
+             : BH_ERR_DESTROYED;
 }
 
 }  // extern "C"

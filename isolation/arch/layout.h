@@ -37,6 +37,7 @@
 #define BH_RECORD_PENDING_INFO 1112
 #define BH_RECORD_MODELLED_PKRU 1240
 #define BH_RECORD_SHORT_FS 1248
+#define BH_RECORD_ENTRIES 1256
 
 /* What the kernel puts on a handler's stack: its siginfo_t, and the signal mask
  * in its ucontext_t (which is not glibc's; arch/x86/include/uapi/asm). */

@@ -88,6 +88,9 @@ bulkhead_monitor_begin:
 	test	eax, eax
 	cmovz	eax, [rbx + BH_RECORD_CURRENT]
 	mov	[rbx + BH_RECORD_CALLER], eax
+#ifndef BULKHEAD_UNCOUNTED
+	inc	qword ptr [rbx + rax * 8 + BH_RECORD_ENTRIES]
+#endif
 	mov	rsp, [rbx + BH_RECORD_MONITOR_STACK]
 	mov	eax, edi
 	cmp	eax, BH_MONITOR_CALLS

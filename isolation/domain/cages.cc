@@ -210,6 +210,16 @@ uint64_t CommittedBytes(const CompartmentRow& row) {
   return bytes;
 }
 
+CompartmentPages PagesOf(CompartmentRow& row) {
+  LockHolder hold(row.heap_lock);
+  CompartmentPages pages;
+  for (size_t i = 0; i < kMostRuns; ++i) {
+    pages.heap[i] = {row.runs[i].cages.begin, row.runs[i].committed};
+  }
+  pages.stacks = {row.stack_cages.begin, row.stacks_made * StackStride(row)};
+  return pages;
+}
+
 void LockCages() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (CompartmentRow& row : bulkhead_compartments) row.heap_lock.Acquire();
   cage_lock.Acquire();

@@ -66,6 +66,14 @@ long PurgeHeapPages(PageRange pages);
 // domain.
 uint64_t CommittedBytes(const CompartmentRow& row);
 
+// Where a compartment's memory lies: what was handed to the heap, run by run,
+// and its threads' stacks with the guards between them.
+struct CompartmentPages {
+  PageRange heap[kMostRuns] = {};
+  PageRange stacks = {};
+};
+CompartmentPages PagesOf(CompartmentRow& row);
+
 // Held around fork().
 void LockCages();
 void UnlockCages();

@@ -20,12 +20,14 @@ struct HeapHooks {
   // Makes the heap of a row that is about to live. False: no memory.
   bool (*create)(CompartmentId id) = nullptr;
   // Whether the heap of such a row has memory for one block.
-  bool (*probe)(ThreadRecord& record, CompartmentId id) = nullptr;
+  bool (*probe)(CompartmentId id) = nullptr;
   // Forgets every block of the heap. Nobody uses it; its cages go afterwards.
   void (*discard)(CompartmentId id) = nullptr;
   // Empties the caches of a thread that is about to end. Another status than 0:
   // what stood in one of them was not put there by Bulkhead.
   bh_result (*leave)(ThreadRecord& record) = nullptr;
+  // In a forked child: gives up the caches of all threads but `own`'s.
+  void (*abandon)(ThreadRecord& own) = nullptr;
   // Around fork(), on the forking thread, in this order.
   void (*before_fork)() = nullptr;
   void (*after_fork_in_parent)() = nullptr;
@@ -48,7 +50,9 @@ struct HeapHooks {
 
   // Allocates for bh_malloc(): nullptr when there is no memory.
   void* (*allocate)(CompartmentId id, size_t size, size_t alignment) = nullptr;
-  void (*statistics)(CompartmentId id, bh_heap_stats& stats) = nullptr;
+  // False: there is no such compartment (any more).
+  bool (*statistics)(bh_compartment compartment,
+                     bh_heap_stats& stats) = nullptr;
   // Reports what leave() answered, if its status is not 0, and aborts.
   void (*report_bad_leave)(bh_result result,
                            const void* return_address) = nullptr;

@@ -154,11 +154,10 @@ bh_status Furnish(CompartmentRow& row, const bh_gate* gates,
 
 // One block and one stack's worth of pages, to learn now whether they can be
 // locked, and to fail at creation rather than in the middle of a call.
-bh_status ProbeLock(ThreadRecord& record, CompartmentRow& row) {
+bh_status ProbeLock(CompartmentRow& row) {
   if (!row.traits.lock) return BH_OK;
-  return heap_hooks.probe(record, IdOf(row)) && CommitStack(row) != 0
-             ? BH_OK
-             : BH_ERR_LOCK;
+  return heap_hooks.probe(IdOf(row)) && CommitStack(row) != 0 ? BH_OK
+                                                              : BH_ERR_LOCK;
 }
 
 // Whether the thread of `record` is in the row, by the one word of its stack
@@ -242,7 +241,7 @@ bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
   row->generation = ++last_generation;
   bh_status status = Furnish(*row, gates, gates_end);
   if (status == BH_OK) {
-    status = ProbeLock(record, *row);
+    status = ProbeLock(*row);
     if (status != BH_OK) heap_hooks.discard(IdOf(*row));
   }
   if (status != BH_OK) {
@@ -268,6 +267,7 @@ bh_result MonitorDestroy(ThreadRecord& record, uint64_t id, uint64_t generation,
   }
   AwaitVisits(*row);
   heap_hooks.discard(IdOf(*row));
+  ForgetMonitorEntriesOf(IdOf(*row));
   TearDown(*row);
   return {};
 }

@@ -45,7 +45,8 @@ class HeapVisit {
   bool ok_;
 };
 
-// Held around fork(). Run in: the monitor.
+// Held around fork(), and while no compartment must be created or destroyed.
+// Run in: the monitor.
 void LockCompartments();
 void UnlockCompartments();
 

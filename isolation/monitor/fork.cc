@@ -101,6 +101,7 @@ bh_result MonitorAfterForkInChild(ThreadRecord& record, uint64_t, uint64_t,
                                   uint64_t, uint64_t) {
   ForgetOtherThreads(record);
   Unlock(heap_hooks.after_fork_in_child);
+  heap_hooks.abandon(record);
   CloseForOtherThreads(record);
   return {};
 }

@@ -74,6 +74,10 @@ inline long Mprotect(uintptr_t begin, size_t bytes, int protection) {
 inline long Madvise(uintptr_t begin, size_t bytes, int advice) {
   return Call(SYS_madvise, Word(begin), Word(bytes), advice);
 }
+// A byte for each page goes to `resident`; its lowest bit says so.
+inline long Mincore(uintptr_t begin, size_t bytes, unsigned char* resident) {
+  return Call(SYS_mincore, Word(begin), Word(bytes), Word(resident));
+}
 inline long Mlock2(uintptr_t begin, size_t bytes, int flags) {
   return Call(SYS_mlock2, Word(begin), Word(bytes), flags);
 }

@@ -23,6 +23,9 @@ namespace {
 
 constinit BULKHEAD_SEALED ThreadRecord* first = nullptr;
 
+// Calls of the monitor from compartments that were destroyed.
+constinit BULKHEAD_SEALED uint64_t past_monitor_entries = 0;
+
 bool ThreadIsGone(const ThreadRecord& record) {
   return record.tid == 0 || sys::TgKill(sys::GetPid(), record.tid, 0) == -ESRCH;
 }
@@ -145,6 +148,32 @@ ThreadRecord* FirstRecord() {
   return __atomic_load_n(&first, __ATOMIC_ACQUIRE);
 }
 
+uint64_t MonitorEntriesOf(CompartmentId id) {
+  uint64_t entries = 0;
+  for (const ThreadRecord* record = FirstRecord(); record != nullptr;
+       record = record->next) {
+    entries +=
+        __atomic_load_n(&record->monitor_entries[Index(id)], __ATOMIC_RELAXED);
+  }
+  return entries;
+}
+
+uint64_t MonitorEntries() {
+  uint64_t entries = past_monitor_entries;
+  for (uint32_t row = 0; row < BH_MAX_COMPARTMENTS; ++row) {
+    entries += MonitorEntriesOf(CompartmentId{row});
+  }
+  return entries;
+}
+
+void ForgetMonitorEntriesOf(CompartmentId id) {
+  for (ThreadRecord* record = FirstRecord(); record != nullptr;
+       record = record->next) {
+    past_monitor_entries += record->monitor_entries[Index(id)];
+    record->monitor_entries[Index(id)] = 0;
+  }
+}
+
 // Whoever makes a record holds the lock of the way in.
 void LockThreadRecords() {
   while (__atomic_exchange_n(&bulkhead_attach_lock, 1, __ATOMIC_ACQUIRE) != 0) {
@@ -165,10 +194,8 @@ void ForgetOtherThreads(const ThreadRecord& own) {
       record->busy = 0;
       record->visited = Index(kRoot);
       record->exiting = true;
-      // The thread may have been in the middle of a change to a cache, or in a
-      // hook of jemalloc's: what lies there is given up.
+      // The thread may have been in a hook of jemalloc's.
       initialise_backend_state(record->backend_state);
-      for (ThreadCache*& cache : record->caches) cache = nullptr;
     }
   }
 }

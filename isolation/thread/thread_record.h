@@ -81,6 +81,8 @@ struct alignas(64) ThreadRecord {
   uint32_t modelled_pkru = 0;  // the register, where the build models it
   // The FS base, if malloc() and free() may take their short way; else 0.
   uintptr_t short_fs_base = 0;
+  // Calls of the monitor, by the compartment that the thread was in.
+  uint64_t monitor_entries[BH_MAX_COMPARTMENTS] = {};
 
   int tid = 0;
   bool exiting = false;  // its thread said goodbye, and may still run a little
@@ -99,13 +101,10 @@ struct alignas(64) ThreadRecord {
 
   Frame frames[kMostFrames] = {};
 
-  // By owner: the thread's caches; and the blocks that went from the heap to
-  // this record's threads, and came back.
-  ThreadCache* caches[BH_MAX_COMPARTMENTS] = {};
-  uint64_t taken[BH_MAX_COMPARTMENTS] = {};
-  uint64_t returned[BH_MAX_COMPARTMENTS] = {};
+  ThreadCache* caches[BH_MAX_COMPARTMENTS] = {};  // by owner
 
-  // What a refill brought, until the caller has copied it.
+  // What a refill brought or a measurement found, until the caller has copied
+  // it.
   uintptr_t batch[kMostBatch] = {};
 
   alignas(64) unsigned char backend_storage[kBackendStateBytes] = {};
@@ -131,6 +130,7 @@ static_assert(offsetof(ThreadRecord, pending_mask) == BH_RECORD_PENDING_MASK);
 static_assert(offsetof(ThreadRecord, pending_info) == BH_RECORD_PENDING_INFO);
 static_assert(offsetof(ThreadRecord, modelled_pkru) == BH_RECORD_MODELLED_PKRU);
 static_assert(offsetof(ThreadRecord, short_fs_base) == BH_RECORD_SHORT_FS);
+static_assert(offsetof(ThreadRecord, monitor_entries) == BH_RECORD_ENTRIES);
 
 // The tag of a compartment's pages in the page map: never 0, never kNoTag.
 constexpr uint32_t HeapTag(CompartmentId id) { return Index(id) + 1; }
@@ -172,6 +172,14 @@ extern StateInitialiser initialise_backend_state;
 
 // The first of all records; the rest through `next`. Records are never freed.
 ThreadRecord* FirstRecord();
+
+// Calls of the monitor that threads made while they were in the compartment, or
+// in any since the process began, as of some moment; and the start from 0 for
+// the next compartment in a row that nobody is in.
+// Runs in: the monitor. REQUIRES: no compartment is being destroyed meanwhile.
+uint64_t MonitorEntriesOf(CompartmentId id);
+uint64_t MonitorEntries();
+void ForgetMonitorEntriesOf(CompartmentId id);
 
 // Held around fork(). In the child, all records but the caller's are free.
 // Run in: the monitor.

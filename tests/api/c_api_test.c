@@ -47,6 +47,8 @@ int main(void) {
   bh_options options;
   bh_result result;
   bh_heap_stats stats;
+  static char json[65536];
+  size_t needed = 0;
   int count = 0;
 
   EXPECT(bh_get_level() != BH_LEVEL_NONE);
@@ -67,6 +69,9 @@ int main(void) {
   EXPECT(result.status == BH_OK && (int)result.value == 1);
   EXPECT(bh_get_heap_stats(c, &stats) == BH_OK);
   EXPECT(stats.allocations >= 1 && stats.committed_bytes > 0);
+  EXPECT(bh_stats(NULL, 0, &needed) == BH_ERR_BUFFER && needed > 0);
+  EXPECT(bh_stats(json, sizeof(json), &needed) == BH_OK);
+  EXPECT(strlen(json) + 1 == needed && strstr(json, "\"name\":\"c\"") != NULL);
   EXPECT(bh_call(c, &forget_gate, 0, 0, 0, 0, 0, 0).status == BH_OK);
 
   EXPECT(bh_with_scope(c, count_up, &count) == BH_OK && count == 1);

@@ -194,14 +194,28 @@ BULKHEAD_API const char* bh_name(bh_compartment compartment);
 
 /* What a compartment's heap holds. */
 typedef struct bh_heap_stats {
-  uint64_t allocations;     /* blocks handed out since the start */
-  uint64_t frees;           /* blocks taken back since the start */
+  uint64_t allocations;     /* blocks that went to threads, caches included */
+  uint64_t frees;           /* blocks that came back; both since its creation */
   uint64_t committed_bytes; /* address space that was made accessible */
 } bh_heap_stats;
 
 /* Errors: BH_ERR_DESTROYED, BH_ERR_NO_ALLOCATOR. */
 BULKHEAD_API bh_status bh_get_heap_stats(bh_compartment compartment,
                                          bh_heap_stats* stats);
+
+/* Writes what every heap holds, by compartment and by size class, as one line
+ * of JSON without a newline, to `buffer` of `size` bytes, and a NUL behind it.
+ * The fields are in docs/statistics.md, "schema" is 1; other fields may be
+ * added under the same number. Allocates nothing. `buffer` is the caller's, and
+ * may be NULL where `size` is 0.
+ *
+ * Unless `needed` is NULL, the bytes that the text takes go there, its NUL
+ * included, whether they fit or not. Since other threads go on, and the buffer
+ * itself is often a block, a second try needs some room to spare.
+ * Errors: BH_ERR_BUFFER (the text is then empty, if `size` is not 0),
+ * BH_ERR_NO_ALLOCATOR.
+ * Thread-safe; makes threads that create or destroy a compartment wait. */
+BULKHEAD_API bh_status bh_stats(char* buffer, size_t size, size_t* needed);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -32,6 +32,21 @@ absl::StatusOr<Compartment> Compartment::Find(const std::string& name) {
   return Compartment(found);
 }
 
+absl::StatusOr<std::string> Statistics() {
+  std::string text;
+  size_t needed = 0;
+  for (;;) {
+    // The text is a block of the heap that it describes, and others run on.
+    text.resize(needed + needed / 8 + 4096);
+    const bh_status status = bh_stats(&text[0], text.size(), &needed);
+    if (status == BH_OK) {
+      text.resize(needed - 1);
+      return text;
+    }
+    if (status != BH_ERR_BUFFER) return ToStatus(status, "Statistics");
+  }
+}
+
 absl::string_view Compartment::name() const {
   const char* name = bh_name(handle_);
   return name != nullptr ? name : "(destroyed)";

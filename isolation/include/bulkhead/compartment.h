@@ -128,6 +128,9 @@ class Gate {
 // absl's form of a bh_status; `what` says what was tried.
 absl::Status ToStatus(bh_status status, absl::string_view what);
 
+// What every heap holds, as one line of JSON: see bh_stats().
+absl::StatusOr<std::string> Statistics();
+
 class Compartment {
  public:
   using Options = bh_options;

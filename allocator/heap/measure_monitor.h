@@ -1,0 +1,30 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The monitor's part of statistics. All of it runs in the monitor.
+
+#ifndef BULKHEAD_ALLOCATOR_HEAP_MEASURE_MONITOR_H_
+#define BULKHEAD_ALLOCATOR_HEAP_MEASURE_MONITOR_H_
+
+#include "allocator/heap/measurement.h"
+
+namespace bulkhead {
+
+// Caches are blocks of the heap that are not the program's. Thread-safe.
+void NoteCacheMade(CompartmentId id);
+void NoteCacheFreed(CompartmentId id);
+
+// Begins anew for the next compartment in the row.
+void ForgetCounts(CompartmentId id);
+
+// Gives up the caches of all threads but `own`'s, which a fork left behind, and
+// counts what lay in them: such a thread may have been in the middle of a
+// change, so that nothing of it is used again. REQUIRES: no other thread runs.
+void AbandonCaches(ThreadRecord& own);
+
+bh_result Measure(ThreadRecord& record, uint64_t id, uint64_t generation,
+                  uint64_t size_class, uint64_t);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ALLOCATOR_HEAP_MEASURE_MONITOR_H_
