@@ -18,7 +18,7 @@ _CONFIGURE_FLAGS = [
     "--with-jemalloc-prefix=je_",
     "--with-lg-hugepage=21",
     "--with-lg-page=12",
-    "--with-malloc-conf=narenas:1,tcache:false,abort_conf:true",
+    "--with-malloc-conf=narenas:1,tcache:false,oversize_threshold:0,abort_conf:true",
     "--with-private-namespace=bulkhead_",
     "--without-export",
 ]

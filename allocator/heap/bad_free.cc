@@ -22,6 +22,7 @@ ViolationKind KindOf(FreeStatus status) {
       return ViolationKind::kForeignFree;
     case FreeStatus::kDone:
     case FreeStatus::kNoMemory:
+    case FreeStatus::kMoved:
       break;
   }
   Die("a block in use was taken for a bad one");

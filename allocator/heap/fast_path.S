@@ -8,16 +8,18 @@
  * API, with the contracts of the functions of these names:
  *   malloc(size), free(pointer), free_sized(pointer, size)
  *   operator new(size), new[], delete(pointer), delete[], and those with a size
- *   bulkhead_malloc_without_keys and its kin: the same for machines without
- *   protection keys, where the record alone tells the domain; the functions
- *   above go there by way of heap_entries.
+ *     For a process in which the record tells the domain: no compartment but
+ *     the root has ever been, or there are no keys. The record of any other
+ *     closes this way (root_fs), and the calls go on in bulkhead_heap_entries.
+ *   bulkhead_malloc_in_domain and its kin
+ *     The same, asking PKRU whose domain this is.
  *
  * A hit, malloc():
  *   the size is in the table; the record is this thread's, with a cache, and
- *   PKRU its domain's; the cache need not be looked after yet; the bin has a
- *   block: it leaves, and is live.
+ *   the domain is the record's; the cache need not be looked after yet; the bin
+ *   has a block: it leaves, and is live.
  * A hit, free():
- *   the address is a multiple of 16 in the reservation; record and PKRU as
+ *   the address is a multiple of 16 in the reservation; record and domain as
  *   above; the page map names the current compartment and a class; the bin has
  *   room; the block is live: it is not any more, and enters.
  *
@@ -29,32 +31,27 @@
 
 	.text
 
-/* Goes on if the record allows the short way, is this thread's, and PKRU is its
- * domain's. Clobbers rax, rcx, rdx. */
+/* Goes on if the record is this thread's, allows this short way, and its domain
+ * is the thread's. Clobbers rdx, and with `keys` rax and rcx. */
 .macro CHECK_HOME keys, long_way
 	mov	rdx, fs:0
-	cmp	rdx, gs:[BH_RECORD_SHORT_FS]
-	jne	\long_way
 	.if	\keys
+	cmp	rdx, gs:[BH_RECORD_DOMAIN_FS]
+	jne	\long_way
 	READ_PKRU
 	cmp	eax, gs:[BH_RECORD_WHOLE_PKRU]
-	jne	\long_way
+	.else
+	cmp	rdx, gs:[BH_RECORD_ROOT_FS]
 	.endif
+	jne	\long_way
 .endm
 
-/* rdx := the offset of the bin for rdi bytes. Clobbers rax. */
-.macro FIND_BIN_OF_SIZE
-	lea	rax, [rdi + 15]
-	shr	rax, 4
-	lea	rdx, [rip + bulkhead_bin_offsets]
-	movzx	edx, word ptr [rdx + rax * 2]
-.endm
-
-.macro ALLOCATE keys, limit, long_way
-	cmp	rdi, \limit
+.macro ALLOCATE keys, long_way
+	cmp	rdi, [rip + bulkhead_heap_maps + BH_MAPS_TABLED]
 	jae	\long_way
 	CHECK_HOME \keys, \long_way
-	FIND_BIN_OF_SIZE
+	lea	rdx, [rip + bulkhead_bin_offsets]
+	movzx	edx, word ptr [rdx + rdi * 2]
 	mov	rcx, gs:[BH_RECORD_CACHE]
 	sub	dword ptr [rcx + BH_CACHE_CREDIT], 1
 	jb	\long_way
@@ -72,30 +69,31 @@
 	jmp	\long_way
 .endm
 
-/* r8 := the granule of rdi. What is not aligned becomes far too much. */
-.macro FIND_GRANULE limit, long_way
+/* r8 := the granule of rdi. What is not aligned becomes far too much; before
+ * the start everything is. */
+.macro FIND_GRANULE long_way
 	mov	r8, rdi
 	sub	r8, [rip + bulkhead_heap_maps + BH_MAPS_BEGIN]
 	ror	r8, BH_GRANULE_SHIFT
-	cmp	r8, [rip + bulkhead_heap_maps + \limit]
+	cmp	r8, [rip + bulkhead_heap_maps + BH_MAPS_GRANULES]
 	jae	\long_way
 .endm
 
-/* rcx := the offset of the bin for the block of granule r8, if the block is the
- * current compartment's. Clobbers rdx. */
+/* rcx := the bin for the block of granule r8, if the block is the current
+ * compartment's: bins lie at multiples of their size, from which the record has
+ * taken the compartment's tag. Clobbers rdx. */
 .macro FIND_BIN_OF_BLOCK long_way
 	mov	rcx, r8
 	shr	rcx, BH_PAGE_SHIFT - BH_GRANULE_SHIFT
 	mov	rdx, [rip + bulkhead_heap_maps + BH_MAPS_PAGES]
-	movzx	ecx, word ptr [rdx + rcx * 2]
-	xor	ecx, gs:[BH_RECORD_HEAP_TAG]
+	mov	ecx, [rdx + rcx * 4]
+	add	rcx, gs:[BH_RECORD_BINS]
 	test	ecx, BH_TAG_MASK
 	jne	\long_way
 .endm
 
-/* The block rdi of granule r8 into the bin at offset rcx. */
+/* The block rdi of granule r8 into the bin rcx. */
 .macro PUSH_BLOCK long_way
-	add	rcx, gs:[BH_RECORD_CACHE]
 	mov	edx, [rcx + BH_BIN_COUNT]
 	cmp	edx, [rcx + BH_BIN_ROOM]
 	je	\long_way
@@ -109,23 +107,23 @@
 	jmp	\long_way
 .endm
 
-.macro RELEASE keys, limit, long_way
-	FIND_GRANULE \limit, \long_way
+.macro RELEASE keys, long_way
+	FIND_GRANULE \long_way
 	CHECK_HOME \keys, \long_way
 	FIND_BIN_OF_BLOCK \long_way
 	PUSH_BLOCK \long_way
 .endm
 
-.macro RELEASE_SIZED keys, limit, long_way
-	FIND_GRANULE \limit, \long_way
+.macro RELEASE_SIZED keys, long_way
+	FIND_GRANULE \long_way
 	CHECK_HOME \keys, \long_way
 	FIND_BIN_OF_BLOCK \long_way
 	cmp	rsi, BH_MOST_TABLED
 	ja	\long_way
-	lea	rax, [rsi + 15]
-	shr	rax, 4
 	lea	rdx, [rip + bulkhead_bin_offsets]
-	cmp	cx, [rdx + rax * 2]
+	movzx	edx, word ptr [rdx + rsi * 2]
+	add	rdx, gs:[BH_RECORD_CACHE]
+	cmp	rcx, rdx
 	jne	\long_way
 	PUSH_BLOCK \long_way
 .endm
@@ -150,19 +148,21 @@
 .endm
 
 FUNCTION malloc
-	ALLOCATE 1, [rip + bulkhead_heap_maps + BH_MAPS_TABLED], .Llong_malloc
+	ALLOCATE 0, .Llong_malloc
 .Llong_malloc:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_ALLOCATE]
 END_FUNCTION malloc
 ALSO __libc_malloc, malloc
 
 FUNCTION _Znwm
-	ALLOCATE 1, [rip + bulkhead_heap_maps + BH_MAPS_TABLED], bulkhead_new
+	ALLOCATE 0, .Llong_new
+.Llong_new:
+	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_NEW]
 END_FUNCTION _Znwm
 ALSO _Znam, _Znwm
 
 FUNCTION free
-	RELEASE 1, BH_MAPS_SHORT_GRANULES, .Llong_free
+	RELEASE 0, .Llong_free
 .Llong_free:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_FREE]
 END_FUNCTION free
@@ -173,26 +173,31 @@ ALSO _ZdlPv, free
 ALSO _ZdaPv, free
 
 FUNCTION free_sized
-	RELEASE_SIZED 1, BH_MAPS_SHORT_GRANULES, .Llong_free_sized
+	RELEASE_SIZED 0, .Llong_free_sized
 .Llong_free_sized:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_FREE_SIZED]
 END_FUNCTION free_sized
 ALSO _ZdlPvm, free_sized
 ALSO _ZdaPvm, free_sized
 
-	.hidden	bulkhead_malloc_without_keys
-FUNCTION bulkhead_malloc_without_keys
-	ALLOCATE 0, BH_MOST_TABLED + 1, bulkhead_allocate_long
-END_FUNCTION bulkhead_malloc_without_keys
+	.hidden	bulkhead_malloc_in_domain
+FUNCTION bulkhead_malloc_in_domain
+	ALLOCATE 1, bulkhead_allocate_long
+END_FUNCTION bulkhead_malloc_in_domain
 
-	.hidden	bulkhead_free_without_keys
-FUNCTION bulkhead_free_without_keys
-	RELEASE 0, BH_MAPS_GRANULES, bulkhead_free_long
-END_FUNCTION bulkhead_free_without_keys
+	.hidden	bulkhead_new_in_domain
+FUNCTION bulkhead_new_in_domain
+	ALLOCATE 1, bulkhead_new
+END_FUNCTION bulkhead_new_in_domain
 
-	.hidden	bulkhead_free_sized_without_keys
-FUNCTION bulkhead_free_sized_without_keys
-	RELEASE_SIZED 0, BH_MAPS_GRANULES, bulkhead_free_sized_long
-END_FUNCTION bulkhead_free_sized_without_keys
+	.hidden	bulkhead_free_in_domain
+FUNCTION bulkhead_free_in_domain
+	RELEASE 1, bulkhead_free_long
+END_FUNCTION bulkhead_free_in_domain
+
+	.hidden	bulkhead_free_sized_in_domain
+FUNCTION bulkhead_free_sized_in_domain
+	RELEASE_SIZED 1, bulkhead_free_sized_long
+END_FUNCTION bulkhead_free_sized_in_domain
 
 	.section .note.GNU-stack, "", @progbits

@@ -14,15 +14,17 @@
 
 namespace bulkhead {
 
-// Where those of malloc()'s and free()'s calls go that do not take the short
-// way: at first to the start of the heap; without keys to the short way for
-// machines that have none; else to the long way. Constant after start.
+// Where those calls go that do not take the first short way: at first to the
+// start of the heap; with keys to the other short way; else to the long way.
+// Constant after start.
 struct HeapEntries {
   void* (*allocate)(size_t size);
+  void* (*allocate_new)(size_t size);
   void (*free)(void* pointer);
   void (*free_sized)(void* pointer, size_t size);
 };
 static_assert(offsetof(HeapEntries, allocate) == BH_ENTRIES_ALLOCATE);
+static_assert(offsetof(HeapEntries, allocate_new) == BH_ENTRIES_NEW);
 static_assert(offsetof(HeapEntries, free) == BH_ENTRIES_FREE);
 static_assert(offsetof(HeapEntries, free_sized) == BH_ENTRIES_FREE_SIZED);
 
@@ -32,12 +34,13 @@ extern "C" {
 
 extern bulkhead::HeapEntries bulkhead_heap_entries;
 
-// By size in units of 16 bytes, rounded up: the offset of the bin in a cache.
-extern const std::array<uint16_t, BH_MOST_TABLED / 16 + 1> bulkhead_bin_offsets;
+// By size: the offset of the bin in a cache.
+extern const std::array<uint16_t, BH_MOST_TABLED + 1> bulkhead_bin_offsets;
 
-void* bulkhead_malloc_without_keys(size_t size);
-void bulkhead_free_without_keys(void* pointer);
-void bulkhead_free_sized_without_keys(void* pointer, size_t size);
+void* bulkhead_malloc_in_domain(size_t size);
+void* bulkhead_new_in_domain(size_t size);
+void bulkhead_free_in_domain(void* pointer);
+void bulkhead_free_sized_in_domain(void* pointer, size_t size);
 
 // The long ways: whatever fast_path.S does not do. nullptr: no memory, or a
 // size above PTRDIFF_MAX; errno is then ENOMEM. A bad pointer or size ends the

@@ -13,8 +13,8 @@
 #define BH_MOST_TABLED 4096
 
 /* A page map entry: the class above, the compartment's tag below. */
-#define BH_TAG_BITS 9
-#define BH_TAG_MASK 0x1ff
+#define BH_TAG_BITS 10
+#define BH_TAG_MASK 0x3ff
 
 /* CacheBin. */
 #define BH_BIN_COUNT 0
@@ -31,11 +31,11 @@
 #define BH_MAPS_LIVE 24
 #define BH_MAPS_LIVE_BIAS 32
 #define BH_MAPS_TABLED 40
-#define BH_MAPS_SHORT_GRANULES 48
 
 /* HeapEntries. */
 #define BH_ENTRIES_ALLOCATE 0
-#define BH_ENTRIES_FREE 8
-#define BH_ENTRIES_FREE_SIZED 16
+#define BH_ENTRIES_NEW 8
+#define BH_ENTRIES_FREE 16
+#define BH_ENTRIES_FREE_SIZED 24
 
 #endif /* BULKHEAD_ALLOCATOR_HEAP_FAST_PATH_LAYOUT_H_ */

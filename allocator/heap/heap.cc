@@ -11,11 +11,11 @@
 #include <array>
 
 #include "allocator/heap/bad_free.h"
+#include "allocator/heap/caller.h"
 #include "allocator/heap/fast_path.h"
 #include "allocator/heap/heap_monitor.h"
 #include "allocator/heap/measure.h"
 #include "allocator/heap/page_map.h"
-#include "allocator/heap/thread_cache.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
@@ -29,42 +29,15 @@
 namespace bulkhead {
 namespace {
 
-// Of the credit until a cache is looked after, what a trip to the monitor
-// costs.
-constexpr uint32_t kCostOfTrip = 32;
-
-// The calling thread, the compartment in whose domain it runs, and that one's
-// cache, if it has one.
-struct Caller {
-  ThreadRecord& record;
-  CompartmentId id;
-  ThreadCache* cache;
+// What is known of a block that a caller named.
+struct Block {
+  uintptr_t address;
+  CompartmentId owner;
+  SizeClass size_class;
+  size_t size;
 };
 
-ThreadCache* MakeCache(ThreadRecord& record) {
-  return reinterpret_cast<ThreadCache*>(
-      CallMonitor(record, MonitorCall::kMakeCache).value);
-}
-
-Caller FindCaller() {
-  ThreadRecord& record = EnterHeap();
-  if (enforcement == Enforcement::kPku) {
-    const Pkru pkru = ReadPkru();
-    // The bits of others' keys have changed: the short way knows again.
-    if ((pkru & Pkru{bulkhead_owned_pkru}) == record.pkru &&
-        Bits(pkru) != record.whole_pkru) {
-      CallMonitor(record, MonitorCall::kSeePkru);
-    }
-  }
-  const CompartmentId id = CurrentCompartment(record);
-  // libc makes here what every domain will use.
-  if (__builtin_expect(record.serving_libc != 0, false) && id != kRoot) {
-    return {record, kRoot, nullptr};
-  }
-  ThreadCache* cache = record.caches[Index(id)];
-  if (__builtin_expect(cache == nullptr, false)) cache = MakeCache(record);
-  return {record, id, cache};
-}
+Caller CallerNow() { return FindCaller(EnterHeap()); }
 
 // Whether the live map tells of the heap's blocks: where there are caches.
 bool IsMapped(CompartmentId id) {
@@ -75,57 +48,10 @@ void SetLive(uintptr_t block, CompartmentId id, const ThreadRecord& record) {
   if (IsMapped(id) && MayWrite(record, id)) LiveByteOf(block) = 1;
 }
 
-// Gives the `count` oldest blocks of a bin back.
-void FlushBin(const Caller& caller, SizeClass size_class, uint32_t count) {
-  CacheBin& bin = caller.cache->bins[Index(size_class)];
-  const bh_result result =
-      CallMonitor(caller.record, MonitorCall::kFlush, Index(size_class), count);
-  if (result.status != 0) {
-    ReportBadFlush(result, caller.id, __builtin_return_address(0));
-  }
-  bin.count -= count;
-  memmove(bin.slots, bin.slots + count, bin.count * sizeof(bin.slots[0]));
-}
-
-// Now and then: half of what lies in a bin that nobody came to goes back, and
-// pages that have been unused for long go to the kernel.
-void LookAfter(const Caller& caller) {
-  CacheUpkeep& upkeep = caller.cache->upkeep;
-  if (upkeep.credit <= kCredit && upkeep.credit > kCostOfTrip) {
-    upkeep.credit -= kCostOfTrip;
-    return;
-  }
-  upkeep.credit = kCredit;
-  CallMonitor(caller.record, MonitorCall::kTick);
-  upkeep.next_bin = upkeep.next_bin % (kCachedClasses - 1) + 1;
-  const SizeClass looked{upkeep.next_bin};
-  const uint32_t idle = caller.cache->bins[Index(looked)].count;
-  if (!upkeep.used[Index(looked)] && idle != 0) {
-    FlushBin(caller, looked, (idle + 1) / 2);
-  }
-  upkeep.used[Index(looked)] = false;
-}
-
-// A block of the class from the cache, which may go to the monitor for more.
-// 0: no memory.
-uintptr_t Pop(const Caller& caller, SizeClass size_class) {
-  CacheBin& bin = caller.cache->bins[Index(size_class)];
-  if (bin.count == 0) {
-    if (Index(size_class) >= kSmallClasses) return 0;
-    bin.room = RoomOf(size_class);
-    caller.cache->upkeep.used[Index(size_class)] = true;
-    const bh_result refill =
-        CallMonitor(caller.record, MonitorCall::kRefill, Index(size_class),
-                    BatchOf(size_class));
-    // The lowest address first out.
-    const auto count = static_cast<uint32_t>(refill.value);
-    for (uint32_t i = 0; i < count; ++i) {
-      bin.slots[i] = caller.record.batch[count - 1 - i];
-    }
-    bin.count = count;
-    if (count == 0) return 0;
-  }
-  return bin.slots[--bin.count];
+// Whether a cache may hold the block.
+bool IsCached(const Caller& caller, const Block& block) {
+  return caller.cache != nullptr && block.owner == caller.id &&
+         Index(block.size_class) < kCachedClasses;
 }
 
 void* AllocateFor(const Caller& caller, size_t size, size_t alignment,
@@ -168,14 +94,6 @@ void* AllocateFromAnywhere(CompartmentId id, size_t size, size_t alignment) {
   return block;
 }
 
-// What is known of a block that a caller named.
-struct Block {
-  uintptr_t address;
-  CompartmentId owner;
-  SizeClass size_class;
-  size_t size;
-};
-
 // Finds out whether the caller may do with the block what it wants to; reports
 // and ends the process if not. Whether a cache holds it is not asked.
 Block CheckBlock(ThreadRecord& record, const void* pointer,
@@ -186,8 +104,8 @@ Block CheckBlock(ThreadRecord& record, const void* pointer,
     bad.Report(ViolationKind::kWildFree);
   }
   if (!MayWrite(record, block.owner)) bad.Report(ViolationKind::kForeignFree);
-  const uint16_t entry = PageEntryOf(block.address);
-  block.size_class = SizeClass{static_cast<uint32_t>(entry >> kTagBits)};
+  const uint32_t entry = PageEntryOf(block.address);
+  block.size_class = SizeClass{entry >> kTagBits};
   const bool is_small = Index(block.size_class) < kSmallClasses;
   if (entry == 0 || block.address % 16 != 0 ||
       (!is_small && block.address % kPageBytes != 0)) {
@@ -205,14 +123,9 @@ void CheckIsLive(const Caller& caller, const Block& block,
                  const void* return_address) {
   if (!IsMapped(block.owner) || LiveByteOf(block.address) == 1) return;
   const BadFree bad(caller.record, block.address, return_address);
-  if (caller.cache != nullptr && block.owner == caller.id &&
-      Index(block.size_class) < kCachedClasses) {
-    const CacheBin& bin = caller.cache->bins[Index(block.size_class)];
-    for (uint32_t i = 0; i < bin.count; ++i) {
-      if (bin.slots[i] == block.address) {
-        bad.Report(ViolationKind::kDoubleFree);
-      }
-    }
+  if (IsCached(caller, block) &&
+      Holds(caller, block.size_class, block.address)) {
+    bad.Report(ViolationKind::kDoubleFree);
   }
   bad.ReportUnlessInUse();
   // It lies in another thread's cache.
@@ -230,36 +143,45 @@ void Release(const Caller& caller, const Block& block,
   CheckIsLive(caller, block, return_address);
   if (RowOf(block.owner).traits.wipe) Wipe(block.address, block.size);
   if (IsMapped(block.owner)) LiveByteOf(block.address) = 0;
-  if (caller.cache == nullptr || caller.id != block.owner ||
-      Index(block.size_class) >= kCachedClasses) {
-    const bh_result result =
-        CallMonitor(caller.record, MonitorCall::kFree, block.address);
-    if (result.status != 0) {
-      BadFree(caller.record, block.address, return_address)
-          .ReportStatus(static_cast<FreeStatus>(result.status));
-    }
+  if (IsCached(caller, block) &&
+      Push(caller, block.size_class, block.address)) {
     return;
   }
-  CacheBin& bin = caller.cache->bins[Index(block.size_class)];
-  if (bin.room == 0) bin.room = RoomOf(block.size_class);
-  if (bin.count == bin.room) {
-    caller.cache->upkeep.used[Index(block.size_class)] = true;
-    LookAfter(caller);
-    FlushBin(caller, block.size_class, (bin.count + 1) / 2);
+  const bh_result result =
+      CallMonitor(caller.record, MonitorCall::kFree, block.address);
+  if (result.status != 0) {
+    BadFree(caller.record, block.address, return_address)
+        .ReportStatus(static_cast<FreeStatus>(result.status));
   }
-  bin.slots[bin.count++] = block.address;
+}
+
+// Changes a block of a large class into one of class `wanted`, where it is, or
+// else allocates that one: in one trip where the cache has none. The block that
+// now serves; 0: neither was done.
+uintptr_t ResizeLarge(const Caller& caller, const Block& block, size_t size,
+                      SizeClass wanted) {
+  const bool is_cached = IsCached(caller, {0, block.owner, wanted, 0}) &&
+                         caller.BinOf(wanted).count != 0;
+  const bh_result result = CallMonitor(caller.record, MonitorCall::kResize,
+                                       block.address, size, is_cached ? 0 : 1);
+  if (result.status == static_cast<uint64_t>(FreeStatus::kDone)) {
+    return block.address;
+  }
+  if (result.status != static_cast<uint64_t>(FreeStatus::kMoved)) return 0;
+  SetLive(result.value, block.owner, caller.record);
+  return result.value;
 }
 
 void FreeBlock(void* pointer, const void* return_address) {
-  const Caller caller = FindCaller();
+  const Caller caller = CallerNow();
   Release(caller, CheckBlock(caller.record, pointer, return_address),
           return_address);
 }
 
 constexpr auto MakeBinOffsets() {
-  std::array<uint16_t, BH_MOST_TABLED / 16 + 1> offsets = {};
-  for (size_t i = 0; i < offsets.size(); ++i) {
-    offsets[i] = static_cast<uint16_t>(Index(ClassOf(i * 16)) << kTagBits);
+  std::array<uint16_t, BH_MOST_TABLED + 1> offsets = {};
+  for (size_t size = 0; size < offsets.size(); ++size) {
+    offsets[size] = static_cast<uint16_t>(Index(ClassOf(size)) << kTagBits);
   }
   return offsets;
 }
@@ -267,6 +189,11 @@ constexpr auto MakeBinOffsets() {
 void* AllocateStarting(size_t size) {
   EnterHeap();
   return malloc(size);
+}
+
+void* AllocateNewStarting(size_t size) {
+  EnterHeap();
+  return bulkhead_new(size);
 }
 
 void FreeStarting(void* pointer) {
@@ -285,39 +212,37 @@ constinit BULKHEAD_CONSTANT_AFTER_START bool heap_started = false;
 
 void StartHeap() {
   StartProcess();
-  const bool has_keys = enforcement == Enforcement::kPku;
-  const uint64_t granules = reservation.bytes() >> kGranuleShift;
   const uintptr_t live = reservation.live_map().begin;
-  bulkhead_heap_maps = {reservation.begin(),
-                        granules,
-                        PageMap(),
-                        reinterpret_cast<unsigned char*>(live),
-                        live - (reservation.begin() >> kGranuleShift),
-                        uint64_t{has_keys ? BH_MOST_TABLED + 1u : 0u},
-                        has_keys ? granules : 0};
+  bulkhead_heap_maps.begin = reservation.begin();
+  bulkhead_heap_maps.pages = PageMap();
+  bulkhead_heap_maps.live = reinterpret_cast<unsigned char*>(live);
+  bulkhead_heap_maps.live_bias = live - (reservation.begin() >> kGranuleShift);
   StartHeapMonitor();
   heap_hooks.allocate = AllocateFromAnywhere;
   heap_hooks.statistics = CountHeap;
   heap_hooks.report_bad_leave = ReportBadLeave;
   RegisterFaultHandler();
   bulkhead_heap_entries =
-      has_keys ? HeapEntries{bulkhead_allocate_long, bulkhead_free_long,
-                             bulkhead_free_sized_long}
-               : HeapEntries{bulkhead_malloc_without_keys,
-                             bulkhead_free_without_keys,
-                             bulkhead_free_sized_without_keys};
+      enforcement == Enforcement::kPku
+          ? HeapEntries{bulkhead_malloc_in_domain, bulkhead_new_in_domain,
+                        bulkhead_free_in_domain, bulkhead_free_sized_in_domain}
+          : HeapEntries{bulkhead_allocate_long, bulkhead_new,
+                        bulkhead_free_long, bulkhead_free_sized_long};
+  // Opens the short ways.
+  bulkhead_heap_maps.granules = reservation.bytes() >> kGranuleShift;
+  bulkhead_heap_maps.tabled = BH_MOST_TABLED + 1;
   heap_started = true;
   SealProcess();
 }
 
 void* Allocate(size_t size, size_t alignment, Fill fill) {
-  return AllocateFor(FindCaller(), size, alignment, fill);
+  return AllocateFor(CallerNow(), size, alignment, fill);
 }
 void FreeAligned(void* pointer, size_t size, size_t alignment,
                  const void* return_address) {
   if (pointer == nullptr) return;
   const int saved_errno = errno;
-  const Caller caller = FindCaller();
+  const Caller caller = CallerNow();
   const Block block = CheckBlock(caller.record, pointer, return_address);
   if (ClassesAlign(alignment) && size <= PTRDIFF_MAX - alignment &&
       ClassOf(size, alignment) != block.size_class) {
@@ -329,7 +254,7 @@ void FreeAligned(void* pointer, size_t size, size_t alignment,
 }
 
 void* Resize(void* pointer, size_t size, const void* return_address) {
-  const Caller caller = FindCaller();
+  const Caller caller = CallerNow();
   const Block block = CheckBlock(caller.record, pointer, return_address);
   CheckIsLive(caller, block, return_address);
   if (size > PTRDIFF_MAX - kPageBytes) return nullptr;
@@ -340,16 +265,18 @@ void* Resize(void* pointer, size_t size, const void* return_address) {
   }
   // Shrinking in place would hand the tail back unwiped.
   const bool shrinks = size < block.size;
+  void* moved = nullptr;
   if (Index(wanted) >= kSmallClasses &&
       Index(block.size_class) >= kSmallClasses &&
-      !(shrinks && RowOf(block.owner).traits.wipe) &&
-      CallMonitor(caller.record, MonitorCall::kResize, block.address, size)
-              .status == static_cast<uint64_t>(FreeStatus::kDone)) {
-    return pointer;
+      !(shrinks && RowOf(block.owner).traits.wipe)) {
+    moved = reinterpret_cast<void*>(ResizeLarge(caller, block, size, wanted));
+    if (moved == pointer) return pointer;
   }
-  void* moved = block.owner == caller.id
-                    ? AllocateFor(caller, size, 16, Fill::kNone)
-                    : AllocateFromAnywhere(block.owner, size, 16);
+  if (moved == nullptr) {
+    moved = block.owner == caller.id
+                ? AllocateFor(caller, size, 16, Fill::kNone)
+                : AllocateFromAnywhere(block.owner, size, 16);
+  }
   if (moved == nullptr) return nullptr;
   memcpy(moved, pointer, shrinks ? size : block.size);
   Release(caller, block, return_address);
@@ -357,20 +284,15 @@ void* Resize(void* pointer, size_t size, const void* return_address) {
 }
 
 size_t UsableSize(const void* pointer, const void* return_address) {
-  const Caller caller = FindCaller();
+  const Caller caller = CallerNow();
   const Block block = CheckBlock(caller.record, pointer, return_address);
   CheckIsLive(caller, block, return_address);
   return block.size;
 }
 
 void PurgeHeaps() {
-  const Caller caller = FindCaller();
-  if (caller.cache != nullptr) {
-    for (uint32_t i = 1; i < kCachedClasses; ++i) {
-      const uint32_t count = caller.cache->bins[i].count;
-      if (count != 0) FlushBin(caller, SizeClass{i}, count);
-    }
-  }
+  const Caller caller = CallerNow();
+  if (caller.cache != nullptr) EmptyCache(caller);
   for (uint32_t row = 0; row < BH_MAX_COMPARTMENTS; ++row) {
     CallMonitor(caller.record, MonitorCall::kPurge, row);
   }
@@ -379,10 +301,10 @@ void PurgeHeaps() {
 }  // namespace bulkhead
 
 constinit BULKHEAD_CONSTANT_AFTER_START
-    bulkhead::HeapEntries bulkhead_heap_entries = {bulkhead::AllocateStarting,
-                                                   bulkhead::FreeStarting,
-                                                   bulkhead::FreeSizedStarting};
-constexpr std::array<uint16_t, BH_MOST_TABLED / 16 + 1> bulkhead_bin_offsets =
+    bulkhead::HeapEntries bulkhead_heap_entries = {
+        bulkhead::AllocateStarting, bulkhead::AllocateNewStarting,
+        bulkhead::FreeStarting, bulkhead::FreeSizedStarting};
+constexpr std::array<uint16_t, BH_MOST_TABLED + 1> bulkhead_bin_offsets =
     bulkhead::MakeBinOffsets();
 
 extern "C" {

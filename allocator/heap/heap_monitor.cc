@@ -48,6 +48,7 @@ void DiscardHeap(CompartmentId id) {
   for (ThreadRecord* record = FirstRecord(); record != nullptr;
        record = record->next) {
     record->caches[Index(id)] = nullptr;
+    record->idle_caches[Index(id)] = nullptr;
   }
 }
 
@@ -98,7 +99,7 @@ FreeStatus Check(const ThreadRecord& record, uintptr_t address,
 // Makes the caller the only one who frees or resizes the block of whole pages
 // whose page map entry this is: takes the entry away, so that nobody else finds
 // the block. False: somebody else did.
-bool ClaimPages(uintptr_t block, uint16_t entry) {
+bool ClaimPages(uintptr_t block, uint32_t entry) {
   return block % kPageBytes == 0 && entry >> kTagBits >= kSmallClasses &&
          __atomic_compare_exchange_n(&PageEntryOf(block), &entry, 0, false,
                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
@@ -107,7 +108,7 @@ bool ClaimPages(uintptr_t block, uint16_t entry) {
 // Frees a block that Check() found in use, unless somebody else has freed it
 // since.
 FreeStatus FreeOnce(uintptr_t block, CompartmentId owner) {
-  const uint16_t entry = PageEntryOf(block);
+  const uint32_t entry = PageEntryOf(block);
   const uint32_t size_class = entry >> kTagBits;
   if (entry != 0 && size_class < kSmallClasses) {
     bulkhead_block state;
@@ -182,28 +183,33 @@ bh_result Refill(ThreadRecord& record, uint64_t raw_class, uint64_t wanted,
     count = bulkhead_backend_fill(ArenaOf(id), Index(size_class), record.batch,
                                   wanted);
   }
-  const uint16_t entry = PageEntry(size_class, id);
-  for (size_t i = 0; i < count; ++i) MapBlock(record.batch[i], entry);
+  const uint32_t entry = PageEntry(size_class, id);
+  for (size_t i = 0; i < count; ++i) {
+    if (PageEntryOf(record.batch[i]) != entry) MapBlock(record.batch[i], entry);
+  }
   return {count, 0};
+}
+
+// What is wrong with an address of which the page map says that no block of
+// the expected class and owner, `id`, starts there.
+bh_result WhyNotOf(CompartmentId id, uintptr_t address) {
+  CompartmentId owner;
+  if (!FindOwner(address, owner)) return Status(FreeStatus::kNothing, address);
+  if (owner != id) return Status(FreeStatus::kForeign, address);
+  size_t size;
+  const FreeStatus status = StatusOf(bulkhead_backend_inspect(address, &size));
+  return Status(status == FreeStatus::kDone ? FreeStatus::kNothing : status,
+                address);
 }
 
 // Puts blocks back that a cache of `id` held: whatever stands in `blocks`.
 bh_result PutBack(CompartmentId id, SizeClass size_class,
                   const uintptr_t* blocks, size_t count) {
   if (count == 0) return {};
-  const uint16_t entry = PageEntry(size_class, id);
+  const uint32_t entry = PageEntry(size_class, id);
   for (size_t i = 0; i < count; ++i) {
-    CompartmentId owner;
-    if (!FindOwner(blocks[i], owner)) {
-      return Status(FreeStatus::kNothing, blocks[i]);
-    }
-    if (owner != id) return Status(FreeStatus::kForeign, blocks[i]);
-    if (PageEntryOf(blocks[i]) != entry) {
-      size_t size;
-      const FreeStatus status =
-          StatusOf(bulkhead_backend_inspect(blocks[i], &size));
-      return Status(status == FreeStatus::kDone ? FreeStatus::kNothing : status,
-                    blocks[i]);
+    if (!reservation.Contains(blocks[i]) || PageEntryOf(blocks[i]) != entry) {
+      return WhyNotOf(id, blocks[i]);
     }
   }
   bulkhead_block state = BULKHEAD_BLOCK_LIVE;
@@ -229,14 +235,14 @@ bh_result PutBack(CompartmentId id, SizeClass size_class,
   return Status(StatusOf(state), blocks[done]);
 }
 
-// Puts back the `count` oldest blocks of a bin, loading each slot once.
-// REQUIRES: the cache's memory is readable.
+// Puts back `count` blocks of a bin, from a slot on, loading each slot once.
+// REQUIRES: the cache's memory is readable; count <= kMostBatch.
 bh_result PutBackFrom(ThreadRecord& record, CompartmentId id,
-                      SizeClass size_class, size_t count) {
-  uintptr_t blocks[kBinSlots];
+                      SizeClass size_class, size_t from, size_t count) {
+  uintptr_t blocks[kMostBatch];
   const CacheBin& bin = record.caches[Index(id)]->bins[Index(size_class)];
   for (size_t i = 0; i < count; ++i) {
-    blocks[i] = __atomic_load_n(&bin.slots[i], __ATOMIC_RELAXED);
+    blocks[i] = __atomic_load_n(&bin.slots[from + i], __ATOMIC_RELAXED);
   }
   return PutBack(id, size_class, blocks, count);
 }
@@ -245,14 +251,14 @@ bh_result Flush(ThreadRecord& record, uint64_t raw_class, uint64_t count,
                 uint64_t, uint64_t) {
   const CompartmentId id = record.caller;
   if (record.caches[Index(id)] == nullptr || raw_class == 0 ||
-      raw_class >= kCachedClasses || count > kBinSlots) {
+      raw_class >= kCachedClasses || count > kMostBatch) {
     return {};
   }
   // What the record's own domain opens is closed in here.
   const bool opens = enforcement == Enforcement::kPku && id != record.claimed;
   if (opens) bulkhead_monitor_read_pku(Index(id));
   const bh_result result = PutBackFrom(
-      record, id, SizeClass{static_cast<uint32_t>(raw_class)}, count);
+      record, id, SizeClass{static_cast<uint32_t>(raw_class)}, 0, count);
   if (opens) bulkhead_monitor_read_pku(Index(record.claimed));
   return result;
 }
@@ -263,44 +269,69 @@ bool MayHaveCache(const ThreadRecord& record) {
          (record.caller == kRoot || enforcement == Enforcement::kPku);
 }
 
+// An empty cache in the heap, or nullptr.
+ThreadCache* AllocateCache(CompartmentId id) {
+  bool zeroed = false;
+  const uintptr_t block =
+      bulkhead_backend_allocate(ArenaOf(id), kCacheBytes, kPageBytes, &zeroed);
+  if (block == 0) return nullptr;
+  if (!zeroed && sys::Madvise(block, kCacheBytes, MADV_DONTNEED) != 0) {
+    bulkhead_backend_free(block);
+    return nullptr;
+  }
+  NoteCacheMade(id);
+  return reinterpret_cast<ThreadCache*>(block);
+}
+
 bh_result MakeCache(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                     uint64_t) {
   const CompartmentId id = record.caller;
   if (!MayHaveCache(record) || !HasHeap(id)) return {};
   if (record.caches[Index(id)] == nullptr) {
-    bool zeroed = false;
-    const uintptr_t block = bulkhead_backend_allocate(ArenaOf(id), kCacheBytes,
-                                                      kPageBytes, &zeroed);
-    if (block == 0) return {};
-    if (!zeroed && sys::Madvise(block, kCacheBytes, MADV_DONTNEED) != 0) {
-      bulkhead_backend_free(block);
-      return {};
-    }
-    NoteCacheMade(id);
-    __atomic_store_n(&record.caches[Index(id)],
-                     reinterpret_cast<ThreadCache*>(block), __ATOMIC_RELEASE);
+    ThreadCache* cache = record.idle_caches[Index(id)];
+    record.idle_caches[Index(id)] = nullptr;
+    if (cache == nullptr) cache = AllocateCache(id);
+    if (cache == nullptr) return {};
+    __atomic_store_n(&record.caches[Index(id)], cache, __ATOMIC_RELEASE);
   }
   SetCurrent(record, record.current);
   return {reinterpret_cast<uintptr_t>(record.caches[Index(id)]), 0};
 }
 
-// Empties one cache of the caller's and gives its memory back.
+bh_result DrainBin(ThreadRecord& record, CompartmentId id,
+                   SizeClass size_class) {
+  const CacheBin& bin = record.caches[Index(id)]->bins[Index(size_class)];
+  const uint32_t count = __atomic_load_n(&bin.count, __ATOMIC_RELAXED);
+  if (count > kBinSlots) {
+    return Status(FreeStatus::kNothing, reinterpret_cast<uintptr_t>(&bin));
+  }
+  bh_result first_bad = {};
+  for (uint32_t from = 0; from < count; from += kMostBatch) {
+    const uint32_t left = count - from;
+    const bh_result result = PutBackFrom(record, id, size_class, from,
+                                         left < kMostBatch ? left : kMostBatch);
+    if (result.status != 0 && first_bad.status == 0) first_bad = result;
+  }
+  return first_bad;
+}
+
+// Empties one cache of the caller's, gives its pages back, and keeps their
+// addresses for the record's next thread.
 bh_result DrainCache(ThreadRecord& record, CompartmentId id) {
   bh_result first_bad = {};
   for (uint32_t i = 1; i < kCachedClasses; ++i) {
-    const CacheBin& bin = record.caches[Index(id)]->bins[i];
-    const uint32_t count = __atomic_load_n(&bin.count, __ATOMIC_RELAXED);
-    const bh_result result =
-        count > kBinSlots
-            ? Status(FreeStatus::kNothing, reinterpret_cast<uintptr_t>(&bin))
-            : PutBackFrom(record, id, SizeClass{i}, count);
+    const bh_result result = DrainBin(record, id, SizeClass{i});
     if (result.status != 0 && first_bad.status == 0) first_bad = result;
   }
   const auto block = reinterpret_cast<uintptr_t>(record.caches[Index(id)]);
   // Whoever counts what lies in caches finds out in time that it is none.
   __atomic_store_n(&record.caches[Index(id)], nullptr, __ATOMIC_RELEASE);
-  NoteCacheFreed(id);
-  bulkhead_backend_free(block);
+  if (sys::Madvise(block, kCacheBytes, MADV_DONTNEED) == 0) {
+    record.idle_caches[Index(id)] = reinterpret_cast<ThreadCache*>(block);
+  } else {
+    NoteCacheFreed(id);
+    bulkhead_backend_free(block);
+  }
   return first_bad;
 }
 
@@ -308,8 +339,11 @@ bh_result Leave(ThreadRecord& record) {
   bh_result first_bad = {};
   for (uint32_t row = 0; row < BH_MAX_COMPARTMENTS; ++row) {
     if (record.caches[row] == nullptr) continue;
+    const CompartmentId id{row};
+    const HeapVisit visit(record, id);
+    if (!visit.ok() || record.caches[row] == nullptr) continue;
     if (enforcement == Enforcement::kPku) bulkhead_monitor_read_pku(row);
-    bh_result result = DrainCache(record, CompartmentId{row});
+    bh_result result = DrainCache(record, id);
     if (result.status == 0 || first_bad.status != 0) continue;
     result.status |= uint64_t{row} << kLeftRowShift;
     first_bad = result;
@@ -332,7 +366,7 @@ bh_result Free(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
 }
 
 bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
-                 uint64_t, uint64_t) {
+                 uint64_t may_move, uint64_t) {
   CompartmentId owner = kRoot;
   size_t had;
   const FreeStatus status = Check(record, address, owner, had);
@@ -345,7 +379,14 @@ bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
   }
   const bool resized = bulkhead_backend_resize(address, size);
   Map(address, owner);
-  return resized ? bh_result{} : Status(FreeStatus::kNoMemory);
+  if (resized) return {};
+  bool zeroed = false;
+  const uintptr_t block = may_move != 0 && owner == record.caller
+                              ? TakeBlock(owner, size, 16, zeroed)
+                              : 0;
+  if (block == 0) return Status(FreeStatus::kNoMemory);
+  Map(block, owner);
+  return Status(FreeStatus::kMoved, block);
 }
 
 // Where the block begins goes to the record's batch.

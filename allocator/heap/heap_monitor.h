@@ -18,9 +18,9 @@ namespace bulkhead {
 // Starts jemalloc and the root's heap, and registers the calls. Once.
 void StartHeapMonitor();
 
-// The status of the calls Free, Flush and Resize; the value of all but Resize
-// is then the address at fault. MarkExiting's too, with the row of the cache
-// above it (kLeftRowShift); and Inspect's, with the usable size as the value.
+// The status of the calls Free, Flush and Resize; the value is then the address
+// at fault. MarkExiting's too, with the row of the cache above it
+// (kLeftRowShift); and Inspect's, with the usable size as the value.
 enum class FreeStatus : uint64_t {
   kDone,
   kInterior,  // inside a block in use
@@ -28,6 +28,7 @@ enum class FreeStatus : uint64_t {
   kNothing,   // in no block's pages
   kForeign,   // of a heap that the caller may not write to
   kNoMemory,  // Resize alone: the block is as it was
+  kMoved,     // Resize alone: so it is, and the value is a new one beside it
 };
 
 inline constexpr unsigned kLeftRowShift = 32;

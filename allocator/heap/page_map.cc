@@ -10,8 +10,7 @@ constinit BULKHEAD_CONSTANT_AFTER_START bulkhead::HeapMaps bulkhead_heap_maps;
 
 namespace bulkhead {
 
-void MapBlock(uintptr_t block, uint16_t entry) {
-  if (PageEntryOf(block) == entry) return;
+void MapBlock(uintptr_t block, uint32_t entry) {
   if (entry >> kTagBits >= kSmallClasses) {
     PageEntryOf(block) = entry;
     return;

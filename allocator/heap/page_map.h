@@ -7,7 +7,7 @@
 // own key, has a byte for every 16 bytes: 1 where a block that the program has
 // starts.
 //
-//   page map entry = size class << 9 | HeapTag(owner); 0: no block starts here
+//   page map entry = size class << 10 | HeapTag(owner); 0: no block starts here
 
 #ifndef BULKHEAD_ALLOCATOR_HEAP_PAGE_MAP_H_
 #define BULKHEAD_ALLOCATOR_HEAP_PAGE_MAP_H_
@@ -28,21 +28,18 @@ static_assert(kTagMask == (1u << kTagBits) - 1 && kNoTag == kTagMask);
 static_assert(kGranuleShift == BH_GRANULE_SHIFT);
 static_assert(kPageBytes == size_t{1} << BH_PAGE_SHIFT);
 static_assert(HeapTag(CompartmentId{BH_MAX_COMPARTMENTS - 1}) < kNoTag);
-static_assert(kLastClass << kTagBits <= UINT16_MAX - kTagMask);
 
 // Where the maps are. Constant after start.
 struct HeapMaps {
   uintptr_t begin = 0;    // of the reservation
   uint64_t granules = 0;  // of 16 bytes, in it
-  uint16_t* pages = nullptr;
+  uint32_t* pages = nullptr;
   unsigned char* live = nullptr;
-  // For malloc()'s and free()'s short way. The live byte of an address is at
-  // (address >> kGranuleShift) + live_bias. What is not below `tabled` bytes,
-  // or `short_granules`, takes the long way: 0 until the start, and without
-  // keys.
+  // For malloc()'s short way. The live byte of an address is at (address >>
+  // kGranuleShift) + live_bias. What is not below `tabled` bytes, 0 until the
+  // start, takes the long way.
   uintptr_t live_bias = 0;
   uint64_t tabled = 0;
-  uint64_t short_granules = 0;
 };
 static_assert(offsetof(HeapMaps, begin) == BH_MAPS_BEGIN);
 static_assert(offsetof(HeapMaps, granules) == BH_MAPS_GRANULES);
@@ -50,7 +47,6 @@ static_assert(offsetof(HeapMaps, pages) == BH_MAPS_PAGES);
 static_assert(offsetof(HeapMaps, live) == BH_MAPS_LIVE);
 static_assert(offsetof(HeapMaps, live_bias) == BH_MAPS_LIVE_BIAS);
 static_assert(offsetof(HeapMaps, tabled) == BH_MAPS_TABLED);
-static_assert(offsetof(HeapMaps, short_granules) == BH_MAPS_SHORT_GRANULES);
 
 }  // namespace bulkhead
 
@@ -58,12 +54,12 @@ extern "C" bulkhead::HeapMaps bulkhead_heap_maps;
 
 namespace bulkhead {
 
-constexpr uint16_t PageEntry(SizeClass size_class, CompartmentId owner) {
-  return static_cast<uint16_t>(Index(size_class) << kTagBits | HeapTag(owner));
+constexpr uint32_t PageEntry(SizeClass size_class, CompartmentId owner) {
+  return Index(size_class) << kTagBits | HeapTag(owner);
 }
 
 // REQUIRES: the address lies in the reservation.
-inline uint16_t& PageEntryOf(uintptr_t address) {
+inline uint32_t& PageEntryOf(uintptr_t address) {
   return bulkhead_heap_maps
       .pages[(address - bulkhead_heap_maps.begin) / kPageBytes];
 }
@@ -74,7 +70,7 @@ inline unsigned char& LiveByteOf(uintptr_t address) {
 
 // Gives the block's page its entry, or all pages of its slab.
 // Runs in: the monitor.
-void MapBlock(uintptr_t block, uint16_t entry);
+void MapBlock(uintptr_t block, uint32_t entry);
 
 // Takes the entries away. Runs in: the monitor.
 void UnmapPages(uintptr_t begin, size_t bytes);

@@ -19,7 +19,7 @@
 
 namespace bulkhead {
 
-inline constexpr uint32_t kBinSlots = 63;
+inline constexpr uint32_t kBinSlots = 127;
 
 // Free blocks of one size class, the last in the first out. A bin that was
 // never used has room for none, and so takes the long way.
@@ -41,8 +41,10 @@ inline constexpr uint32_t kCredit = 1024;
 struct CacheUpkeep {
   uint32_t count = 0;  // as of a bin: none
   uint32_t room = 0;
-  uint32_t credit = 0;    // allocations until the next look; ~0: it is due
-  uint32_t next_bin = 0;  // to look at
+  uint32_t credit = 0;       // allocations until the next look; ~0: it is due
+  uint32_t next_bin = 0;     // to look at
+  uint32_t next_large = 0;   // to take room from
+  uint64_t large_bytes = 0;  // that the bins of large classes have room for
   bool used[kCachedClasses] = {};  // by the long way, since the last look
 };
 static_assert(offsetof(CacheUpkeep, credit) == BH_CACHE_CREDIT);
@@ -64,12 +66,29 @@ constexpr uint32_t BatchOf(SizeClass size_class) {
   return SizeOf(size_class) <= 2048 ? 31 : 16;
 }
 
-// Blocks of this class that a bin holds at most.
-constexpr uint32_t RoomOf(SizeClass size_class) {
-  if (Index(size_class) < kSmallClasses) return 2 * BatchOf(size_class);
-  constexpr size_t kMostLarge = size_t{2} << 20;
-  const size_t blocks = kMostLarge / SizeOf(size_class);
-  return blocks > 16 ? 16 : static_cast<uint32_t>(blocks);
+// Blocks of a small class that its bin has room for at first, and at most.
+constexpr uint32_t LeastRoomOf(SizeClass size_class) {
+  return SizeOf(size_class) <= 4096 ? 2 * BatchOf(size_class) : 20;
+}
+constexpr uint32_t MostRoomOf(SizeClass size_class) {
+  constexpr size_t kMostBytes = size_t{64} << 10;
+  const size_t blocks = kMostBytes / SizeOf(size_class);
+  const uint32_t least = LeastRoomOf(size_class);
+  if (blocks <= least) return least;
+  return blocks > kBinSlots ? kBinSlots : static_cast<uint32_t>(blocks);
+}
+
+// Blocks of a large class that its bin has room for at most; all bins share
+// what LargeBudget() allows.
+inline constexpr uint32_t kMostLargeRoom = 32;
+
+// The bytes of large blocks that a cache may hold, of a heap that has ever had
+// so many.
+constexpr uint64_t LargeBudget(uint64_t committed_bytes) {
+  constexpr uint64_t kLeast = uint64_t{512} << 10;
+  constexpr uint64_t kMost = uint64_t{4} << 20;
+  const uint64_t share = committed_bytes / 32;
+  return share < kLeast ? kLeast : share > kMost ? kMost : share;
 }
 
 }  // namespace bulkhead

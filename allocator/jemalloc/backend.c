@@ -190,32 +190,73 @@ size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,
   return filled;
 }
 
-/* Whether `pointer` is the start of a block in use of this class, given the
- * extent that it was found in. REQUIRES: the lock of the class's bin. */
-static bulkhead_block classify(edata_t* edata, szind_t size_class,
-                               unsigned arena, uintptr_t pointer) {
-  const bin_info_t* bin = &bin_infos[size_class];
-  size_t offset, index;
+/* The extent around `pointer`, or NULL; `last` is one that was found before, or
+ * NULL. */
+static edata_t* find_slab(tsdn_t* tsdn, edata_t* last, uintptr_t pointer) {
+  emap_full_alloc_ctx_t context;
 
-  if (edata_state_get(edata) != extent_state_active || !edata_slab_get(edata) ||
-      edata_szind_get(edata) != size_class ||
-      edata_arena_ind_get(edata) != arena) {
+  if (last != NULL &&
+      pointer - (uintptr_t)edata_addr_get(last) < edata_size_get(last)) {
+    return last;
+  }
+  return emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global,
+                                        (const void*)pointer, &context)
+             ? NULL
+             : context.edata;
+}
+
+/* Whether this is a slab of the class and the arena now. REQUIRES: the lock of
+ * the class's bin. */
+static bool is_slab_of(const edata_t* edata, szind_t size_class,
+                       unsigned arena) {
+  return edata_state_get(edata) == extent_state_active &&
+         edata_slab_get(edata) && edata_szind_get(edata) == size_class &&
+         edata_arena_ind_get(edata) == arena;
+}
+
+/* Marks the block at `offset` in a slab of this class as free. What it was
+ * before, LIVE alone if it has been done. */
+static inline bulkhead_block mark_free(bitmap_t* bitmap, const bin_info_t* bin,
+                                       div_info_t* divide, size_t offset) {
+  size_t index;
+
+  if (offset >= bin->slab_size) {
     return BULKHEAD_BLOCK_NONE;
   }
-  offset = pointer - (uintptr_t)edata_addr_get(edata);
-  if (offset >= edata_size_get(edata)) {
-    return BULKHEAD_BLOCK_NONE;
-  }
-  index = offset / bin->reg_size;
+  /* Rounds down as long as a slab's size times a region's is below 2^32. */
+  index = div_compute(divide, offset);
   if (index >= bin->nregs) {
     return BULKHEAD_BLOCK_NONE;
   }
-  if (!bitmap_get(edata_slab_data_get(edata)->bitmap, &bin->bitmap_info,
-                  index)) {
+  if (!bitmap_get(bitmap, &bin->bitmap_info, index)) {
     return BULKHEAD_BLOCK_FREE;
   }
-  return offset % bin->reg_size == 0 ? BULKHEAD_BLOCK_LIVE
-                                     : BULKHEAD_BLOCK_INTERIOR;
+  if (index * bin->reg_size != offset) {
+    return BULKHEAD_BLOCK_INTERIOR;
+  }
+  bitmap_unset(bitmap, &bin->bitmap_info, index);
+  return BULKHEAD_BLOCK_LIVE;
+}
+
+/* Notes that `freed` blocks of a slab have become free, as
+ * arena_dalloc_bin_locked_step() does for one. Whether no other is in use. */
+static bool count_freed(tsdn_t* tsdn, arena_t* arena, bin_t* bin, edata_t* slab,
+                        const bin_info_t* info, size_t freed) {
+  const unsigned before = edata_nfree_get(slab);
+
+  if (freed == 0) {
+    return false;
+  }
+  edata_nfree_sub(slab, 0 - (uint64_t)freed);
+  /* A slab of one block is never among those that are partly in use. */
+  if (before == 0 && slab != bin->slabcur && info->nregs > 1) {
+    arena_dalloc_bin_locked_handle_newly_nonempty(tsdn, arena, slab, bin);
+  }
+  if (before + freed < info->nregs) {
+    return false;
+  }
+  arena_dalloc_bin_locked_handle_newly_empty(tsdn, arena, slab, bin);
+  return true;
 }
 
 size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
@@ -223,10 +264,11 @@ size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
                               bulkhead_trip trip, bulkhead_block* state) {
   tsdn_t* tsdn = tsdn_fetch();
   arena_t* arena = arena_of(arena_index);
+  const bin_info_t* bin_info = &bin_infos[size_class];
   edata_t* slabs[BULKHEAD_MOST_FLUSHED];
   edata_t* empty[BULKHEAD_MOST_FLUSHED];
   size_t empties = 0;
-  size_t i;
+  size_t i, begin;
   arena_dalloc_bin_locked_info_t info;
   /* Arenas of this many classes' bins have one shard each. */
   bin_t* bin = arena_get_bin(arena, size_class, 0);
@@ -234,25 +276,30 @@ size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
   assert(count <= BULKHEAD_MOST_FLUSHED);
   *state = BULKHEAD_BLOCK_LIVE;
   for (i = 0; i < count; i++) {
-    emap_full_alloc_ctx_t context;
-
-    slabs[i] = emap_full_alloc_ctx_try_lookup(tsdn, &arena_emap_global,
-                                              (const void*)blocks[i], &context)
-                   ? NULL
-                   : context.edata;
+    slabs[i] = find_slab(tsdn, i == 0 ? NULL : slabs[i - 1], blocks[i]);
   }
   malloc_mutex_lock(tsdn, &bin->lock);
   arena_dalloc_bin_locked_begin(&info, size_class);
-  for (i = 0; i < count; i++) {
-    *state = slabs[i] == NULL
-                 ? BULKHEAD_BLOCK_NONE
-                 : classify(slabs[i], size_class, arena_index, blocks[i]);
-    if (*state != BULKHEAD_BLOCK_LIVE) {
+  for (i = 0; i < count && *state == BULKHEAD_BLOCK_LIVE;) {
+    edata_t* slab = slabs[i];
+    bitmap_t* bitmap;
+    uintptr_t address;
+
+    if (slab == NULL || !is_slab_of(slab, size_class, arena_index)) {
+      *state = BULKHEAD_BLOCK_NONE;
       break;
     }
-    if (arena_dalloc_bin_locked_step(tsdn, arena, bin, &info, size_class,
-                                     slabs[i], (void*)blocks[i])) {
-      empty[empties++] = slabs[i];
+    bitmap = edata_slab_data_get(slab)->bitmap;
+    address = (uintptr_t)edata_addr_get(slab);
+    for (begin = i; i < count && slabs[i] == slab; i++) {
+      *state = mark_free(bitmap, bin_info, &info.div_info, blocks[i] - address);
+      if (*state != BULKHEAD_BLOCK_LIVE) {
+        break;
+      }
+    }
+    info.ndalloc += i - begin;
+    if (count_freed(tsdn, arena, bin, slab, bin_info, i - begin)) {
+      empty[empties++] = slab;
     }
   }
   arena_dalloc_bin_locked_finish(tsdn, arena, bin, &info);

@@ -56,7 +56,7 @@ uint64_t ResidentBytes(PageRange pages, uint64_t (&by_class)[kAllClasses]) {
   uint32_t number = 0;  // of the class of the pages at hand; 0: none
   uintptr_t end = 0;    // where the block at hand ends
   const bool known = ForEachPage(pages, [&](uintptr_t page, bool is_resident) {
-    const uint16_t entry =
+    const uint32_t entry =
         __atomic_load_n(&PageEntryOf(page), __ATOMIC_RELAXED);
     if (entry != 0) {
       const SizeClass size_class{static_cast<uint32_t>(entry >> kTagBits)};

@@ -47,7 +47,7 @@ constinit BULKHEAD_SEALED Lock lock;
 constinit BULKHEAD_SEALED Region records ABSL_GUARDED_BY(lock);
 constinit BULKHEAD_SEALED Region metadata ABSL_GUARDED_BY(lock);
 constinit BULKHEAD_SEALED uintptr_t next_stack ABSL_GUARDED_BY(lock) = 0;
-constinit BULKHEAD_SEALED uint16_t* page_map = nullptr;
+constinit BULKHEAD_SEALED uint32_t* page_map = nullptr;
 
 bool ProtectMap(PageRange pages, int protection) {
   const long done = metadata_key == kUntagged
@@ -70,7 +70,7 @@ bool PrepareMetadata() {
               kPageBytes)};
   metadata.Set({map.end(), all.end() - map.end()});
   next_stack = reservation.frames().begin;
-  page_map = reinterpret_cast<uint16_t*>(map.begin);
+  page_map = reinterpret_cast<uint32_t*>(map.begin);
   // Nobody writes to most of it; a huge page would be resident as a whole.
   // Where the kernel has none, it refuses.
   sys::Madvise(map.begin, map.bytes, MADV_NOHUGEPAGE);
@@ -91,7 +91,7 @@ PageRange RecordRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   return records.pages;
 }
 
-uint16_t* PageMap() { return page_map; }
+uint32_t* PageMap() { return page_map; }
 
 void* AllocateMetadata(size_t bytes, size_t alignment) {
   LockHolder hold(lock);

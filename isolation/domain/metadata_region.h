@@ -28,7 +28,7 @@ PageRange RecordRegion();
 // An entry for every page of the reservation: 0, or a block of a heap starts in
 // the page, or a slab lies in it (allocator/heap/page_map.h).
 // The map can be read as a whole, and written where OpenPageMapOf() was called.
-uint16_t* PageMap();
+uint32_t* PageMap();
 
 // Makes the entries of `pages` writable. False: the kernel has no memory.
 bool OpenPageMapOf(PageRange pages);

@@ -248,6 +248,7 @@ bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
     TearDown(*row);
     return Result(status);
   }
+  ExpectCompartments();
   __atomic_store_n(&row->state, BH_STATE_LIVE, __ATOMIC_RELEASE);
   return Result(BH_OK, Index(IdOf(*row)) | uint64_t{row->generation} << 32);
 }

@@ -22,6 +22,7 @@ namespace bulkhead {
 namespace {
 
 constinit BULKHEAD_SEALED ThreadRecord* first = nullptr;
+constinit BULKHEAD_SEALED bool compartments_expected = false;
 
 // Calls of the monitor from compartments that were destroyed.
 constinit BULKHEAD_SEALED uint64_t past_monitor_entries = 0;
@@ -138,10 +139,25 @@ void SetCurrent(ThreadRecord& record, CompartmentId id) {
   const bool serves_root = id != kRoot && record.serving_libc != 0;
   ThreadCache* cache = serves_root ? nullptr : record.caches[Index(id)];
   record.cache = cache;
-  record.short_fs_base = cache != nullptr ? record.fs_base : 0;
+  record.domain_fs = cache != nullptr ? record.fs_base : 0;
   // What must be wiped as it is freed takes the long way.
   const bool short_way = cache != nullptr && !RowOf(id).traits.wipe;
-  record.heap_tag = short_way ? HeapTag(id) : kNoTag;
+  record.bins =
+      reinterpret_cast<uintptr_t>(cache) - (short_way ? HeapTag(id) : kNoTag);
+  // Said before it is asked whether it may be: see ExpectCompartments().
+  __atomic_store_n(&record.root_fs, record.domain_fs, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&compartments_expected, __ATOMIC_SEQ_CST)) {
+    record.root_fs = 0;
+  }
+}
+
+void ExpectCompartments() {
+  if (enforcement != Enforcement::kPku || compartments_expected) return;
+  __atomic_store_n(&compartments_expected, true, __ATOMIC_SEQ_CST);
+  for (ThreadRecord* record = FirstRecord(); record != nullptr;
+       record = record->next) {
+    __atomic_store_n(&record->root_fs, 0, __ATOMIC_SEQ_CST);
+  }
 }
 
 ThreadRecord* FirstRecord() {

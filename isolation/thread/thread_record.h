@@ -43,7 +43,7 @@ struct ThreadCache;
 
 // Of a record whose thread must take the long way of free(). No compartment's
 // tag in the page map.
-inline constexpr uint32_t kNoTag = 0x1ff;
+inline constexpr uint32_t kNoTag = 0x3ff;
 
 // Blocks that one refill brings at most.
 inline constexpr size_t kMostBatch = 64;
@@ -52,20 +52,24 @@ struct alignas(64) ThreadRecord {
   // Read by assembly; see layout.h.
   ThreadRecord* self = nullptr;
   uintptr_t fs_base = 0;
-  void* backend_state = nullptr;
   Pkru pkru{0};                   // owned bits in this domain
   CompartmentId current = kRoot;  // whose domain that is
-  // For malloc()'s and free()'s short way (allocator/heap/fast_path.S): the
-  // current compartment's cache; the whole of PKRU as it was last seen in this
-  // domain; and the current compartment's tag in the page map, or kNoTag.
-  ThreadCache* cache = nullptr;
-  uint32_t whole_pkru = 0;
-  uint32_t heap_tag = kNoTag;
 
-  // Written by the ways into the monitor.
-  uint32_t busy = 0;
-  CompartmentId caller = kRoot;  // in whose domain the thread called
-  uintptr_t caller_stack = 0;
+  // For malloc()'s and free()'s short ways (allocator/heap/fast_path.S). The FS
+  // base, or 0 where the way is closed: of the one for a process without
+  // compartments, where every domain is the root's; and of the one that asks
+  // PKRU. Then the whole of PKRU as it was last seen in this domain.
+  uintptr_t root_fs = 0;
+  uintptr_t domain_fs = 0;
+  uint32_t whole_pkru = 0;
+  uint32_t busy = 0;  // written by the ways into the monitor
+  // The current compartment's cache; and its address less that compartment's
+  // tag in the page map, or less kNoTag.
+  ThreadCache* cache = nullptr;
+  uintptr_t bins = 0;
+
+  void* backend_state = nullptr;
+  uintptr_t caller_stack = 0;  // written by the ways into the monitor
 
   // The upper end of the thread's stack in each compartment, free part; 0:
   // none.
@@ -73,14 +77,13 @@ struct alignas(64) ThreadRecord {
   // The upper end of the whole stack.
   uintptr_t stack_ends[BH_MAX_COMPARTMENTS] = {};
   uintptr_t monitor_stack = 0;
-  CompartmentId claimed = kRoot;  // `caller`, if beyond the record's domain
+  CompartmentId caller = kRoot;   // in whose domain the thread called
+  CompartmentId claimed = kRoot;  // the same, if beyond the record's domain
   // A signal that came while the thread was busy, and the mask to go back to.
   uint32_t pending_signal = 0;
+  uint32_t modelled_pkru = 0;  // the register, where the build models it
   uint64_t pending_mask = 0;
   uint64_t pending_info[BH_SIGINFO_BYTES / 8] = {};
-  uint32_t modelled_pkru = 0;  // the register, where the build models it
-  // The FS base, if malloc() and free() may take their short way; else 0.
-  uintptr_t short_fs_base = 0;
   // Calls of the monitor, by the compartment that the thread was in.
   uint64_t monitor_entries[BH_MAX_COMPARTMENTS] = {};
 
@@ -102,6 +105,8 @@ struct alignas(64) ThreadRecord {
   Frame frames[kMostFrames] = {};
 
   ThreadCache* caches[BH_MAX_COMPARTMENTS] = {};  // by owner
+  // Of a thread that has ended: empty, as fresh pages are, for the next one.
+  ThreadCache* idle_caches[BH_MAX_COMPARTMENTS] = {};
 
   // What a refill brought or a measurement found, until the caller has copied
   // it.
@@ -116,7 +121,7 @@ static_assert(offsetof(ThreadRecord, pkru) == BH_RECORD_PKRU);
 static_assert(offsetof(ThreadRecord, current) == BH_RECORD_CURRENT);
 static_assert(offsetof(ThreadRecord, cache) == BH_RECORD_CACHE);
 static_assert(offsetof(ThreadRecord, whole_pkru) == BH_RECORD_WHOLE_PKRU);
-static_assert(offsetof(ThreadRecord, heap_tag) == BH_RECORD_HEAP_TAG);
+static_assert(offsetof(ThreadRecord, bins) == BH_RECORD_BINS);
 static_assert(offsetof(ThreadRecord, busy) == BH_RECORD_BUSY);
 static_assert(offsetof(ThreadRecord, caller) == BH_RECORD_CALLER);
 static_assert(offsetof(ThreadRecord, caller_stack) == BH_RECORD_CALLER_STACK);
@@ -129,8 +134,9 @@ static_assert(offsetof(ThreadRecord, pending_signal) ==
 static_assert(offsetof(ThreadRecord, pending_mask) == BH_RECORD_PENDING_MASK);
 static_assert(offsetof(ThreadRecord, pending_info) == BH_RECORD_PENDING_INFO);
 static_assert(offsetof(ThreadRecord, modelled_pkru) == BH_RECORD_MODELLED_PKRU);
-static_assert(offsetof(ThreadRecord, short_fs_base) == BH_RECORD_SHORT_FS);
 static_assert(offsetof(ThreadRecord, monitor_entries) == BH_RECORD_ENTRIES);
+static_assert(offsetof(ThreadRecord, root_fs) == BH_RECORD_ROOT_FS);
+static_assert(offsetof(ThreadRecord, domain_fs) == BH_RECORD_DOMAIN_FS);
 
 // The tag of a compartment's pages in the page map: never 0, never kNoTag.
 constexpr uint32_t HeapTag(CompartmentId id) { return Index(id) + 1; }
@@ -151,6 +157,11 @@ ThreadRecord* AttachFirstThread();
 
 // Makes `id` the current compartment of the record. Runs in: the monitor.
 void SetCurrent(ThreadRecord& record, CompartmentId id);
+
+// Said before the first compartment beside the root can be entered: from then
+// on a record alone does not tell whose domain its thread is in, where there
+// are keys. Runs in: the monitor.
+void ExpectCompartments();
 
 // The calling thread's record. REQUIRES: the library is initialised.
 inline ThreadRecord* CurrentRecord() {

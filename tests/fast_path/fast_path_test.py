@@ -14,7 +14,17 @@ _LIBRARY = sys.argv.pop()
 
 # Instructions from the first to the return, both included, where every check
 # passes. One more is a change of design; one less is welcome, and noted here.
-_GOLDEN = {"malloc": 26, "_Znwm": 26, "free": 29, "free_sized": 36}
+_GOLDEN = {"malloc": 20, "_Znwm": 20, "free": 24, "free_sized": 31}
+# The same where there are compartments: these ask PKRU for the domain.
+_GOLDEN_IN_DOMAIN = {
+    f"bulkhead_{name}_in_domain": _GOLDEN[function] + 4
+    for name, function in {
+        "malloc": "malloc",
+        "new": "_Znwm",
+        "free": "free",
+        "free_sized": "free_sized",
+    }.items()
+}
 _TOLERANCE = 0
 _MOST_BYTES = 512
 
@@ -60,18 +70,20 @@ def _hit(function):
 
 class FastPathTest(unittest.TestCase):
     def test_counts(self):
-        for function, golden in _GOLDEN.items():
+        for function, golden in {**_GOLDEN, **_GOLDEN_IN_DOMAIN}.items():
             hit = _hit(function)
             self.assertLessEqual(abs(len(hit) - golden), _TOLERANCE, "\n".join([function, *hit]))
 
     def test_nothing_expensive(self):
-        for function in _GOLDEN:
+        for function in [*_GOLDEN, *_GOLDEN_IN_DOMAIN]:
             for text in _hit(function):
                 self.assertIsNone(_NEVER.match(text), f"{function}: {text}")
 
-    def test_rights_are_read_once(self):
-        for function in _GOLDEN:
-            self.assertEqual(sum(text == "rdpkru" for text in _hit(function)), 1, function)
+    def test_rights_are_read_once_at_most(self):
+        for reads, functions in ((0, _GOLDEN), (1, _GOLDEN_IN_DOMAIN)):
+            for function in functions:
+                hit = _hit(function)
+                self.assertEqual(sum(text == "rdpkru" for text in hit), reads, function)
 
 
 if __name__ == "__main__":
