@@ -42,7 +42,7 @@ const ThreadCache* CacheOf(const ThreadRecord& record, CompartmentId id) {
 uint32_t CountOf(const ThreadCache& cache, SizeClass size_class) {
   const uint32_t count =
       __atomic_load_n(&cache.bins[Index(size_class)].count, __ATOMIC_ACQUIRE);
-  return count <= RoomOf(size_class) ? count : 0;
+  return count <= MostOf(size_class) ? count : 0;
 }
 
 // REQUIRES: the heap's memory is readable.

@@ -82,6 +82,12 @@ constexpr uint32_t MostRoomOf(SizeClass size_class) {
 // what LargeBudget() allows.
 inline constexpr uint32_t kMostLargeRoom = 32;
 
+// Blocks of any class that its bin has room for at most.
+constexpr uint32_t MostOf(SizeClass size_class) {
+  return Index(size_class) < kSmallClasses ? MostRoomOf(size_class)
+                                           : kMostLargeRoom;
+}
+
 // The bytes of large blocks that a cache may hold, of a heap that has ever had
 // so many.
 constexpr uint64_t LargeBudget(uint64_t committed_bytes) {
