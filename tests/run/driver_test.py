@@ -15,6 +15,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import fuzz
 import machines
 import main
 import report
@@ -192,7 +193,15 @@ class DriverTest(unittest.TestCase):
             self.assertEqual(main.finish([]), 1)
 
     def test_arguments(self):
-        for wrong in (["--machine=moon"], ["--fast"], ["--mutants", "--lint"]):
+        for wrong in (
+            ["--machine=moon"],
+            ["--fast"],
+            ["--mutants", "--lint"],
+            ["--mutants", "--fuzz=60"],
+            ["--fuzz=1"],
+            ["--fuzz=soon"],
+            ["--fuzz=60", "//a:x_test"],
+        ):
             with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit) as exit_:
                 main.parse_arguments(wrong)
             self.assertEqual(exit_.exception.code, 2)
@@ -204,6 +213,34 @@ class DriverTest(unittest.TestCase):
         self.assertIn("X.One", output.getvalue())
         self.assertIn("it stayed open", output.getvalue())
         self.assertIn("./bulkhead test --machine=pku //a:x_test", output.getvalue())
+
+
+class FuzzTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.found = pathlib.Path(directory.name)
+
+    def test_begins_with_what_was_saved_and_keeps_what_it_finds(self):
+        command = fuzz.fuzzer_command("fuzzer", 30, "corpus", "saved", "found")
+        self.assertEqual(command[0], "fuzzer")
+        self.assertEqual(command[-2:], ["corpus", "saved"])
+        self.assertIn("-max_total_time=30", command)
+        self.assertIn("-artifact_prefix=found/", command)
+
+    def test_nothing_found(self):
+        self.assertEqual(fuzz.judge("keys", 0, self.found).outcome, results.PASSED)
+
+    def test_a_finding_is_named(self):
+        (self.found / "crash-1").write_text("trim\n", encoding="utf-8")
+        case = fuzz.judge("keys", 77, self.found)
+        self.assertEqual(case.outcome, results.FAILED)
+        self.assertIn("crash-1", case.message)
+
+    def test_a_fuzzer_that_does_not_run_is_a_failure(self):
+        case = fuzz.judge("keys", 1, self.found)
+        self.assertEqual(case.outcome, results.FAILED)
+        self.assertIn("status 1", case.message)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,15 @@ def parse_arguments(arguments):
     parser.add_argument("--filter", default="")
     parser.add_argument("--mutants", action="store_true")
     parser.add_argument("--lint", action="store_true")
+    parser.add_argument("--fuzz", type=int, metavar="SECONDS")
     parser.add_argument("targets", nargs="*")
     options = parser.parse_args(arguments)
-    if options.mutants and options.lint:
-        parser.error("--mutants and --lint are two runs")
+    if options.mutants + options.lint + (options.fuzz is not None) > 1:
+        parser.error("--mutants, --lint and --fuzz are runs of their own")
+    if options.fuzz is not None and (
+        options.fuzz < 2 or options.machine or options.filter or options.targets
+    ):
+        parser.error("--fuzz takes a number of seconds from 2 on, and nothing else")
     if options.lint and (options.machine or options.filter):
         parser.error("--lint takes neither --machine nor --filter")
     if options.mutants and options.filter:
@@ -148,6 +153,10 @@ def main(arguments):
 
         only = options.machines if options.machine else None
         return finish(mutants.run_all(ROOT, cache, only, options.targets))
+    if options.fuzz is not None:
+        import fuzz
+
+        return finish(fuzz.run_all(ROOT, cache, options.fuzz))
     if options.lint:
         import lint
 
