@@ -228,7 +228,7 @@ void Hostile::PoisonCounts(const Operation& operation, unsigned thread,
   const uint32_t value = is_far ? kFar[operation.slot % std::size(kFar)]
                                 : operation.slot % kWithin;
   if (is_far) leads_out_[thread][owner] = true;
-  switch (operation.detail % 5) {
+  switch (operation.detail % 7) {
     case 0:
       bin.count = value;
       return;
@@ -240,6 +240,12 @@ void Hostile::PoisonCounts(const Operation& operation, unsigned thread,
       return;
     case 3:
       cache->upkeep.next_bin = value;
+      return;
+    case 4:
+      cache->upkeep.next_large = value;
+      return;
+    case 5:
+      cache->upkeep.large_bytes = uint64_t{value} << (operation.slot % 33);
       return;
     default:
       bin.count = value % (bulkhead::kBinSlots + 1);
