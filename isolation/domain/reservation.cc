@@ -138,7 +138,11 @@ bool Reservation::GiveBack(PageRange range) {
   for (const PageRange pages : both) {
     const long mapped = sys::Mmap(pages.begin, pages.bytes, PROT_NONE,
                                   kReserveFlags | MAP_FIXED);
-    if (sys::Failed(mapped) || !KeepOutOfCoreFiles(pages)) return false;
+    // A filter that answers for the kernel does not know the address.
+    if (static_cast<uintptr_t>(mapped) != pages.begin ||
+        !KeepOutOfCoreFiles(pages)) {
+      return false;
+    }
   }
   const size_t first = (range.begin - begin_) >> cage_shift_;
   for (size_t i = 0; i < range.bytes >> cage_shift_; ++i) {

@@ -44,10 +44,17 @@ KeyAbsence KeyPool::TakeAll(uint64_t left) {
 #endif
   int keys[kMostKeys];
   int count = 0;
+  uint32_t seen = 1;  // key 0 is nobody's to give
   long key = 0;
   while (count < kMostKeys &&
          (key = sys::PkeyAlloc(count < kOpenAtStart ? 0 : kDisableAccess)) >=
              0) {
+    // A filter that answers for the kernel gives the same each time.
+    if (key >= kMostKeys || (seen >> key & 1) != 0) {
+      while (count > 0) sys::PkeyFree(keys[--count]);
+      return KeyAbsence::kRefused;
+    }
+    seen |= uint32_t{1} << key;
     keys[count++] = static_cast<int>(key);
   }
   if (count == 0) {

@@ -28,7 +28,7 @@ enum class KeyAbsence {
   kNone,        // there are
   kNoCpu,       // the CPU has none, or the kernel or hypervisor hides them
   kNoFsGsBase,  // Linux before 5.9, or nofsgsbase
-  kRefused,     // pkey_alloc answered EPERM, ENOSYS or EINVAL
+  kRefused,     // pkey_alloc answered EPERM, ENOSYS, EINVAL or nonsense
   kTooFew,      // others hold so many that nothing is left for compartments
 };
 

@@ -5,36 +5,22 @@
 // was not protected must not be accessible.
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bulkhead/bulkhead.h"
 #include "gtest/gtest.h"
+#include "tests/attacks/system_call_filter.h"
 #include "tests/support/child.h"
+#include "tests/support/mappings.h"
 
 namespace {
 
+using bulkhead_test::Answer;
+using bulkhead_test::AnswerWhere;
+using bulkhead_test::FindMapping;
 using bulkhead_test::RunInChild;
-
-// Makes `number` succeed without effect, or fail with `error`, from here on.
-void Answer(int number, unsigned error) {
-  sock_filter filter[] = {
-      {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
-      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<unsigned>(number)},
-      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | error},
-      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
-  };
-  const sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-    _exit(98);
-  }
-}
 
 int CreateUnder(int number, unsigned error) {
   const auto child = RunInChild([&] {
@@ -77,6 +63,40 @@ TEST(FakeSuccessTest, PagesThatCannotBeTaggedAreNoMemory) {
     if (bh_malloc(made, 100) != nullptr || errno != ENOMEM) _exit(2);
   });
   EXPECT_TRUE(child.ExitedWith(0)) << child.code << child.errors;
+}
+
+// The kernel tags all pages but this compartment's.
+TEST(FakeSuccessTest, NoPageIsOpenedWithoutItsTag) {
+  if (bh_get_level() != BH_LEVEL_PKU) return;
+  for (const unsigned answer : {0, EPERM, ENOMEM}) {
+    const auto child = RunInChild([answer] {
+      bh_compartment made;
+      if (bh_create("tricked", nullptr, &made) != BH_OK) _exit(1);
+      const int key = FindMapping(bh_malloc(made, 100)).key;
+      // The next one has the same key.
+      if (key <= 0 || bh_destroy(made) != BH_OK) _exit(2);
+      AnswerWhere(SYS_pkey_mprotect, 3, static_cast<unsigned>(key), answer);
+      if (bh_create("tricked", nullptr, &made) != BH_OK) _exit(0);
+      const void* block = bh_malloc(made, 100);
+      if (block == nullptr) _exit(0);
+      int ends[2];
+      if (pipe(ends) != 0) _exit(3);
+      _exit(write(ends[1], block, 1) == -1 && errno == EFAULT ? 0 : 77);
+    });
+    EXPECT_TRUE(child.ExitedWith(0)) << answer << child.code << child.errors;
+  }
+}
+
+// A compartment whose pages stay as they were must not be followed by another.
+TEST(FakeSuccessTest, PagesThatAreNotTakenBackEndTheProcess) {
+  const auto child = RunInChild([] {
+    bh_compartment made;
+    if (bh_create("tricked", nullptr, &made) != BH_OK) _exit(1);
+    if (bh_malloc(made, 100) == nullptr) _exit(2);
+    Answer(SYS_mmap, 0);
+    _exit(bh_destroy(made) == BH_OK ? 3 : 4);
+  });
+  EXPECT_TRUE(child.DiedOf(SIGABRT)) << child.code << child.errors;
 }
 
 TEST(FakeSuccessTest, NoMembarrierIsAnError) {
