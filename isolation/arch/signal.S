@@ -5,8 +5,8 @@
  * libc. It starts them with key 0 alone open.
  *
  *   bulkhead_signal_entry_pku(signal, siginfo, context)
- *     Gives the thread the rights of its record's domain, the root's where it
- *     has no record yet, and goes on to bulkhead_handle_signal(). A signal that
+ *     Gives the thread the root's rights, which handlers have whatever they
+ *     interrupt, and goes on to bulkhead_handle_signal(). A signal that
  *     came while the thread was in the monitor is put down in the record
  *     instead, with all signals blocked until the monitor is left: the way out
  *     delivers it (bulkhead_deliver_pending). A fault of the monitor's own goes
@@ -73,17 +73,6 @@ bulkhead_signal_entry_pku:
 	FIND_RECORD .Lserve
 	cmp	dword ptr [rbx + BH_RECORD_BUSY], 0
 	jne	.Ldefer
-
-	READ_PKRU
-	mov	ecx, [rip + bulkhead_owned_pkru]
-	not	ecx
-	and	eax, ecx
-	or	eax, [rbx + BH_RECORD_PKRU]
-	WRITE_PKRU
-	FIND_RECORD bulkhead_gate_violated
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, [rbx + BH_RECORD_PKRU]
-	jne	bulkhead_gate_violated
 .Lserve:
 	mov	rdx, r8
 	jmp	bulkhead_handle_signal

@@ -15,7 +15,7 @@ namespace bulkhead {
 namespace {
 
 bh_status Enter(ThreadRecord& record, bh_compartment compartment) {
-  if (record.depth == kMostFrames) return BH_ERR_DEPTH;
+  if (record.depth >= kMostFrames) return BH_ERR_DEPTH;
   for (;;) {
     const bh_result result =
         CallMonitor(record, MonitorCall::kOpenPages, compartment.id,

@@ -3,6 +3,7 @@
 
 #include "isolation/monitor/domain_frame.h"
 
+#include "isolation/arch/gate.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/monitor/calls.h"
 #include "isolation/thread/call_monitor.h"
@@ -39,7 +40,7 @@ DomainFrame::~DomainFrame() {
 bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,
                            uint64_t, uint64_t) {
   BULKHEAD_CHECK(raw_next < BH_MAX_COMPARTMENTS, "no such compartment");
-  if (record.depth == kMostFrames) return {0, BH_ERR_DEPTH};
+  if (record.depth >= kMostFrames) return {0, BH_ERR_DEPTH};
   const CompartmentId leaving = record.caller;
   uintptr_t& stack = record.stacks[Index(leaving)];
   record.frames[record.depth++] = {record.pkru, record.current, leaving,
@@ -49,9 +50,26 @@ bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,
   if (IsOnStack(record.caller_stack, record, leaving)) {
     stack = RoundDown(record.caller_stack - kGateRoom, 64);
   }
+  const CompartmentId next{static_cast<uint32_t>(raw_next)};
   record.pkru = record.pkru & Pkru{RowOf(record.claimed).open_mask};
+  BULKHEAD_CHECK(enforcement != Enforcement::kPku ||
+                     Bits(record.pkru & BothBits(RowOf(next).key)) == 0,
+                 "a domain names a compartment that it may not write to");
   record.whole_pkru = 0;
-  SetCurrent(record, CompartmentId{static_cast<uint32_t>(raw_next)});
+  SetCurrent(record, next);
+  return {};
+}
+
+// For a signal's handler, which is back in the root's rights already.
+bh_result MonitorPushRoot(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
+                          uint64_t) {
+  BULKHEAD_CHECK(record.depth < kAllFrames, "a thread's frame stack is full");
+  const CompartmentId left = record.current;
+  record.frames[record.depth++] = {record.pkru, left, left, kRoot,
+                                   record.stacks[Index(left)]};
+  record.pkru = Pkru{bulkhead_root_pkru};
+  record.whole_pkru = 0;
+  SetCurrent(record, kRoot);
   return {};
 }
 

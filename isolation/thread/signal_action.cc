@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "bulkhead/bulkhead.h"
+#include "isolation/arch/gate.h"
 #include "isolation/arch/monitor.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
@@ -195,6 +196,30 @@ void ForgetHandler(int signal, const SignalAction& action) {
   sys::SetAction(signal, &by_default, nullptr);
 }
 
+// Handlers run in the root's domain, in whose rights they begin. While it
+// lives, the thread's record says so too, where the signal came within a nested
+// call from one compartment to another.
+class RootDomain {
+ public:
+  RootDomain() : record_(FindOwnRecord()) {
+    if (record_ == nullptr || enforcement != Enforcement::kPku ||
+        record_->pkru == Pkru{bulkhead_root_pkru}) {
+      record_ = nullptr;
+      return;
+    }
+    CallMonitorFrom(kRoot, *record_, MonitorCall::kPushRoot, 0, 0, 0, 0);
+  }
+  ~RootDomain() {
+    if (record_ == nullptr) return;
+    CallMonitorFrom(kRoot, *record_, MonitorCall::kPopFrame, 0, 0, 0, 0);
+  }
+  RootDomain(const RootDomain&) = delete;
+  RootDomain& operator=(const RootDomain&) = delete;
+
+ private:
+  ThreadRecord* record_;
+};
+
 void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
   const SignalAction action = signal_actions[signal];
   if (action.handler == kIgnore && !IsFault(signal, info)) return;
@@ -202,6 +227,7 @@ void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
     TakeDefaultAction(signal, IsFault(signal, info));
     return;
   }
+  const RootDomain domain;
   NoteHandlerStack(context);
   if ((action.flags & SA_RESETHAND) != 0) ForgetHandler(signal, action);
   SetHandlerMask(signal, action, context);

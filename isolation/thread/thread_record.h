@@ -25,6 +25,9 @@
 namespace bulkhead {
 
 inline constexpr size_t kMostFrames = 16;
+// One more is for a signal's handler: it leaves whatever there is for the
+// root's domain, from which no handler leaves.
+inline constexpr size_t kAllFrames = kMostFrames + 1;
 
 // The allocator's own state of a thread: as large as jemalloc's needs.
 inline constexpr size_t kBackendStateBytes = 4096;
@@ -48,7 +51,7 @@ inline constexpr uint32_t kNoTag = 0x3ff;
 // Blocks that one refill brings at most.
 inline constexpr size_t kMostBatch = 64;
 
-struct alignas(64) ThreadRecord {
+struct alignas(BH_RECORD_BYTES) ThreadRecord {
   // Read by assembly; see layout.h.
   ThreadRecord* self = nullptr;
   uintptr_t fs_base = 0;
@@ -102,7 +105,7 @@ struct alignas(64) ThreadRecord {
   PageRange handler_stack = {};
   char name[kNameBytes] = {};  // of a compartment to create
 
-  Frame frames[kMostFrames] = {};
+  Frame frames[kAllFrames] = {};
 
   ThreadCache* caches[BH_MAX_COMPARTMENTS] = {};  // by owner
   // Of a thread that has ended: empty, as fresh pages are, for the next one.
@@ -114,6 +117,7 @@ struct alignas(64) ThreadRecord {
 
   alignas(64) unsigned char backend_storage[kBackendStateBytes] = {};
 };
+static_assert(sizeof(ThreadRecord) == BH_RECORD_BYTES);
 static_assert(offsetof(ThreadRecord, self) == BH_RECORD_SELF);
 static_assert(offsetof(ThreadRecord, fs_base) == BH_RECORD_FS_BASE);
 static_assert(offsetof(ThreadRecord, backend_state) == BH_RECORD_BACKEND_STATE);

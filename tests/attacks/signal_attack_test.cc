@@ -1,0 +1,176 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Signal handlers that go on in rights that are not theirs: of the monitor that
+// they interrupted, or of a vault.
+
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "bulkhead/compartment.h"
+#include "gtest/gtest.h"
+#include "isolation/arch/gate.h"
+#include "isolation/domain/reservation.h"
+#include "isolation/thread/call_monitor.h"
+#include "tests/support/child.h"
+
+namespace bulkhead {
+namespace {
+
+using bulkhead_test::ChildResult;
+using bulkhead_test::RunInChild;
+
+bool HasKeys() { return bh_get_level() == BH_LEVEL_PKU; }
+
+constexpr int kAttackerRuns = 77;
+
+// Where an attacker would go on. On any stack, in any rights.
+__attribute__((noinline)) void GoOn() {
+  for (;;) {
+    __asm__ volatile("syscall"
+                     :
+                     : "a"(SYS_exit_group), "D"(kAttackerRuns)
+                     : "rcx", "r11", "memory");
+  }
+}
+
+std::atomic<int> handled{0};
+
+// Sends the thread on from where the monitor was interrupted.
+void Divert(int, siginfo_t*, void* raw_context) {
+  auto& registers = static_cast<ucontext_t*>(raw_context)->uc_mcontext.gregs;
+  const auto stack = static_cast<uintptr_t>(registers[REG_RSP]);
+  const PageRange frames = reservation.frames();
+  if (stack - frames.begin < frames.bytes) {
+    registers[REG_RIP] = reinterpret_cast<greg_t>(&GoOn);
+  }
+  ++handled;
+}
+
+void InstallOnAStackOfItsOwn(void (*handler)(int, siginfo_t*, void*)) {
+  static char memory[65536];
+  stack_t stack = {};
+  stack.ss_sp = memory;
+  stack.ss_size = sizeof(memory);
+  struct sigaction action = {};
+  action.sa_sigaction = handler;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  if (sigaltstack(&stack, nullptr) != 0 ||
+      sigaction(SIGUSR1, &action, nullptr) != 0) {
+    _exit(2);
+  }
+}
+
+// Asks the monitor for something that takes it long.
+void StayInTheMonitor(ThreadRecord& record, const char* nowhere) {
+  CallMonitor(record, MonitorCall::kInspect,
+              reinterpret_cast<uintptr_t>(nowhere));
+}
+
+TEST(SignalAttackTest, NoHandlerSeesTheMonitor) {
+  // Far behind every block of the root's heap.
+  const char* const nowhere =
+      reinterpret_cast<char*>(reservation.begin() + reservation.bytes() / 2);
+  const ChildResult child = RunInChild([nowhere] {
+    alarm(60);
+    InstallOnAStackOfItsOwn(Divert);
+    ThreadRecord& record = *CurrentRecord();
+    const int process = getpid();
+    const int target = gettid();
+    // Signals that came while the thread was in the monitor.
+    std::atomic<int> put_off{0};
+    std::thread sender([&] {
+      while (put_off < 20) {
+        const int before = handled;
+        while (__atomic_load_n(&record.busy, __ATOMIC_RELAXED) == 0) {
+        }
+        syscall(SYS_tgkill, process, target, SIGUSR1);
+        while (handled == before) {
+          if (__atomic_load_n(&record.pending_signal, __ATOMIC_RELAXED) != 0) {
+            ++put_off;
+            while (handled == before) sched_yield();
+          }
+        }
+      }
+    });
+    while (put_off < 20) StayInTheMonitor(record, nowhere);
+    sender.join();
+  });
+  EXPECT_TRUE(child.ExitedWith(0)) << child.code << child.errors;
+}
+
+uint32_t OwnedRights() { return Bits(ReadPkru()) & bulkhead_owned_pkru; }
+
+// What a handler's rights are, as the exit status.
+void ExitByRights(int, siginfo_t*, void*) {
+  _exit(OwnedRights() == bulkhead_root_pkru ? 0 : kAttackerRuns);
+}
+
+// Whether the signal leaves the domain as it was.
+bool Raise() {
+  const uint32_t before = bh_current().id;
+  void* const block = malloc(100);
+  raise(SIGUSR1);
+  free(block);
+  return before != 0 && bh_current().id == before;
+}
+BULKHEAD_ENTRY(kRaise, "vault", Raise);
+BULKHEAD_ENTRY(kRaiseInAnother, "other", Raise);
+
+TEST(SignalAttackTest, AHandlerHasNoRightsOfTheVaultThatItInterrupts) {
+  if (!HasKeys()) return;
+  auto vault = Compartment::Create("vault");
+  ASSERT_TRUE(vault.ok()) << vault.status();
+  const ChildResult child = RunInChild([&vault] {
+    InstallOnAStackOfItsOwn(ExitByRights);
+    vault->Call(kRaise).IgnoreError();
+    _exit(1);
+  });
+  EXPECT_TRUE(child.ExitedWith(0)) << child.code << child.errors;
+  EXPECT_EQ(vault->Destroy(), absl::OkStatus());
+}
+
+Compartment other{bh_compartment{0, 0}};
+bool CallTheOther() {
+  const uint32_t before = bh_current().id;
+  const auto well = other.Call(kRaiseInAnother);
+  return well.ok() && *well && bh_current().id == before;
+}
+BULKHEAD_ENTRY(kCallTheOther, "vault", CallTheOther);
+
+TEST(SignalAttackTest, NorOfOneThatCalledThatOne) {
+  if (!HasKeys()) return;
+  auto vault = Compartment::Create("vault");
+  auto made = Compartment::Create("other");
+  ASSERT_TRUE(vault.ok() && made.ok());
+  other = *made;
+  const ChildResult child = RunInChild([&vault] {
+    InstallOnAStackOfItsOwn(ExitByRights);
+    vault->Call(kCallTheOther).IgnoreError();
+    _exit(1);
+  });
+  EXPECT_TRUE(child.ExitedWith(0)) << child.code << child.errors;
+  // A handler that returns, and works meanwhile.
+  handled = 0;
+  InstallOnAStackOfItsOwn([](int, siginfo_t*, void*) {
+    void* const block = malloc(100);
+    if (bh_owner(block).id == 0 && bh_current().id == 0) ++handled;
+    free(block);
+  });
+  EXPECT_TRUE(vault->Call(kCallTheOther).value());
+  EXPECT_TRUE(vault->Call(kRaise).value());
+  EXPECT_EQ(handled, 2);
+  signal(SIGUSR1, SIG_DFL);
+  EXPECT_EQ(vault->Destroy(), absl::OkStatus());
+  EXPECT_EQ(other.Destroy(), absl::OkStatus());
+}
+
+}  // namespace
+}  // namespace bulkhead
