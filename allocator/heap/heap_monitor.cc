@@ -72,11 +72,12 @@ FreeStatus StatusOf(bulkhead_block block) {
 
 // Whether the caller's rights let it write to the heap of `owner`.
 bool CallerMayWrite(const ThreadRecord& record, CompartmentId owner) {
-  if (owner == kRoot || owner == record.caller) return true;
+  if (owner == kRoot) return true;
   if (enforcement == Enforcement::kPku) {
     const Pkru rights = record.pkru & Pkru{RowOf(record.claimed).open_mask};
     return Bits(rights & BothBits(RowOf(owner).key)) == 0;
   }
+  if (owner == record.current) return true;
   for (uint32_t i = 0; i < record.depth; ++i) {
     if (record.frames[i].current == owner) return true;
   }

@@ -16,7 +16,9 @@
 #define BH_MONITOR_CALLS 40
 #define BH_MONITOR_STACK_BYTES 32768
 
-/* ThreadRecord, reached through the GS base. */
+/* ThreadRecord, reached through the GS base. Records lie at multiples of their
+ * size, so that no part of one is taken for another. */
+#define BH_RECORD_BYTES 8192
 #define BH_RECORD_SELF 0
 #define BH_RECORD_FS_BASE 8
 #define BH_RECORD_PKRU 16

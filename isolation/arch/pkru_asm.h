@@ -49,14 +49,16 @@
 #endif
 .endm
 
-/* rbx := this thread's record, or jumps to `bad`: it lies where records lie,
- * names itself and this FS base. Clobbers rcx. */
+/* rbx := this thread's record, or jumps to `bad`: it lies where records
+ * begin, names itself and this FS base. Clobbers rcx. */
 .macro FIND_RECORD bad
 	mov	rbx, gs:[BH_RECORD_SELF]
 	mov	rcx, rbx
 	sub	rcx, [rip + bulkhead_records_begin]
 	cmp	rcx, [rip + bulkhead_records_bytes]
 	jae	\bad
+	test	ecx, BH_RECORD_BYTES - 1
+	jnz	\bad
 	cmp	[rbx + BH_RECORD_SELF], rbx
 	jne	\bad
 	READ_FS_BASE rcx

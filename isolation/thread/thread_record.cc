@@ -63,6 +63,8 @@ ThreadRecord* Make() {
 ThreadRecord* FindOrMake(uintptr_t fs_base) {
   ThreadRecord* record = FindAbandoned(fs_base);
   if (record == nullptr) record = Make();
+  BULKHEAD_CHECK(record->busy == 0 || ThreadIsGone(*record),
+                 "a thread wants the record of one that is in the monitor");
   record->fs_base = fs_base;
   record->tid = sys::GetTid();
   record->exiting = false;
@@ -126,7 +128,10 @@ ThreadRecord* FindOwnRecord() {
   } else if (sys::GetGsBase(&base) != 0) {
     return nullptr;
   }
-  if (base - bulkhead_records_begin >= bulkhead_records_bytes) return nullptr;
+  const uintptr_t offset = base - bulkhead_records_begin;
+  if (offset >= bulkhead_records_bytes || offset % sizeof(ThreadRecord) != 0) {
+    return nullptr;
+  }
   auto* record = reinterpret_cast<ThreadRecord*>(base);
   const bool own =
       record->self == record && record->fs_base == ThreadControlBlock();
