@@ -115,9 +115,9 @@ TEST_F(MonitorAttackTest, BatchesAreBounded) {
        {uint64_t{0}, uint64_t{kSmallClasses}, uint64_t{1000}, ~uint64_t{0}}) {
     EXPECT_EQ(Ask(MonitorCall::kRefill, no_class, 1).value, 0u) << no_class;
   }
-  // More slots than a bin has: they end in the stack of whoever copies them.
+  // Slots that would end in the stack of whoever copies them.
   EXPECT_TRUE(RunInChild([] {
-                Ask(MonitorCall::kFlush, 1, kBinSlots + 1);
+                Ask(MonitorCall::kFlush, 1, kMostBatch + 1);
                 Ask(MonitorCall::kFlush, 1, 5000);
                 Ask(MonitorCall::kFlush, kCachedClasses, 1);
                 if (!AllocateInManyClasses()) _exit(1);
