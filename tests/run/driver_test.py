@@ -28,6 +28,9 @@ _QUERY = """<?xml version="1.1" encoding="UTF-8" standalone="no"?>
   <rule class="sh_test" name="//a:host_test">
     <list name="tags"><string value="no-vm"/></list>
   </rule>
+  <rule class="sh_test" name="//d:calm_test">
+    <list name="tags"><string value="no-timer"/></list>
+  </rule>
   <rule class="sh_test" name="//c:slow_test">
     <list name="tags"><string value="manual"/></list>
   </rule>
@@ -60,8 +63,8 @@ class MachinesTest(unittest.TestCase):
         return [machine.name for machine in machines.select_machines(*arguments)]
 
     def test_some_machine_lacks_keys_whatever_this_one_has(self):
-        self.assertEqual(self.names([], False), ["native", "pku", "pku-6.1"])
-        self.assertEqual(self.names([], True), ["native", "pku", "pku-6.1", "nopku"])
+        self.assertEqual(self.names([], False), ["native", "pku", "pku-6.1", "timer"])
+        self.assertEqual(self.names([], True), ["native", "pku", "pku-6.1", "nopku", "timer"])
 
     def test_named(self):
         self.assertEqual(self.names(["pku-6.1", "native"], False), ["native", "pku-6.1"])
@@ -71,18 +74,24 @@ class MachinesTest(unittest.TestCase):
 
 class SelectTest(unittest.TestCase):
     targets = suite.parse_query(_QUERY)
-    reasons = {"//a:*": "it starts machines itself"}
+    reasons = {"//a:*": "it starts machines itself", "//d:*": "no timer reaches it"}
 
     def test_native(self):
         selection = suite.select(self.targets, _machine("native"), self.reasons)
-        self.assertEqual(selection.selected, ["//a:host_test", "//b:plain_test"])
+        self.assertEqual(selection.selected, ["//a:host_test", "//b:plain_test", "//d:calm_test"])
         self.assertEqual(list(selection.excluded), ["//c:slow_test"])
 
     def test_emulated(self):
         selection = suite.select(self.targets, _machine("pku"), self.reasons)
-        self.assertEqual(selection.selected, ["//b:plain_test"])
+        self.assertEqual(selection.selected, ["//b:plain_test", "//d:calm_test"])
         self.assertEqual(selection.excluded["//a:host_test"], "it starts machines itself")
         self.assertEqual(selection.problems, [])
+
+    def test_timed(self):
+        selection = suite.select(self.targets, _machine("timer"), self.reasons)
+        self.assertEqual(selection.selected, ["//b:plain_test"])
+        self.assertEqual(selection.excluded["//a:host_test"], "it starts machines itself")
+        self.assertEqual(selection.excluded["//d:calm_test"], "no timer reaches it")
 
     def test_exclusion_without_a_reason(self):
         selection = suite.select(self.targets, _machine("pku"), {})

@@ -14,7 +14,14 @@ class Machine:
     # With protection keys a skipped case is a failed one: there is nothing that
     # such a machine lacks.
     has_keys: bool
-    emulated: bool
+    # Targets with one of these tags do not run there; see suite.py.
+    excluded_tags: tuple[str, ...] = ()
+    # Only whoever names it gets it.
+    on_demand: bool = False
+
+
+# Where no program of Bulkhead's runs, and where no timer reaches it.
+_NO_VM, _NO_TIMER = "no-vm", "no-timer"
 
 
 def _cpu_has_keys(cpuinfo="/proc/cpuinfo"):
@@ -30,21 +37,52 @@ def all_machines(native_has_keys=None):
     if native_has_keys is None:
         native_has_keys = _cpu_has_keys()
     keys = "with protection keys" if native_has_keys else "without protection keys"
+    emulated, timed = (_NO_VM,), (_NO_VM, _NO_TIMER)
     return [
-        Machine("native", f"this machine, {keys}", (), native_has_keys, False),
-        Machine("pku", "emulated, protection keys, Linux 6.12", ("--config=pku",), True, True),
+        Machine("native", f"this machine, {keys}", (), native_has_keys),
         Machine(
-            "pku-6.1", "emulated, protection keys, Linux 6.1", ("--config=pku-6.1",), True, True
+            "pku", "emulated, protection keys, Linux 6.12", ("--config=pku",), True, emulated
         ),
         Machine(
-            "nopku", "emulated, no protection keys, Linux 6.12", ("--config=nopku",), False, True
+            "pku-6.1", "emulated, protection keys, Linux 6.1", ("--config=pku-6.1",), True, emulated
+        ),
+        Machine(
+            "nopku",
+            "emulated, no protection keys, Linux 6.12",
+            ("--config=nopku",),
+            False,
+            emulated,
+            on_demand=not native_has_keys,
+        ),
+        Machine(
+            "timer",
+            f"this machine, {keys}, interrupted at 1 kHz",
+            ("--config=timer",),
+            native_has_keys,
+            timed,
+        ),
+        Machine(
+            "timer-allocates",
+            f"this machine, {keys}, interrupted at 1 kHz by a handler that allocates",
+            ("--config=timer-allocates",),
+            native_has_keys,
+            timed,
+            on_demand=True,
+        ),
+        Machine(
+            "timer-pku",
+            "emulated, protection keys, Linux 6.12, interrupted at 1 kHz",
+            ("--config=timer-pku",),
+            True,
+            timed,
+            on_demand=True,
         ),
     ]
 
 
 def select_machines(names, native_has_keys=None):
     """The machines called `names`, or by default enough of them that the suite
-    runs on both kernels with keys, and somewhere without.
+    runs on both kernels with keys, somewhere without, and once under a timer.
 
     Raises ValueError for an unknown name.
     """
@@ -55,5 +93,4 @@ def select_machines(names, native_has_keys=None):
             if name not in known:
                 raise ValueError(f"no machine is called {name}; there are {', '.join(known)}")
         return [machine for machine in machines if machine.name in names]
-    native = machines[0]
-    return [machine for machine in machines if machine.name != "nopku" or native.has_keys]
+    return [machine for machine in machines if not machine.on_demand]

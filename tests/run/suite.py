@@ -8,9 +8,8 @@ import fnmatch
 import pathlib
 import xml.etree.ElementTree as ElementTree
 
-# Targets that the emulated machine does not run carry this tag, and a reason in
-# exclusions.txt.
-NOT_EMULATED_TAG = "no-vm"
+# A machine names the tags of targets that it does not run; each such target has a
+# reason in exclusions.txt.
 
 # What decides whether Bulkhead enforces anything is here; it runs on every
 # machine, whatever the table says.
@@ -62,15 +61,16 @@ def _reason(label, reasons):
 def select(targets, machine, reasons):
     selected, excluded, problems = [], {}, []
     for target in targets:
+        tags = sorted(target.tags.intersection(machine.excluded_tags))
         if "manual" in target.tags:
             excluded[target.label] = "tagged manual: runs only when it is named"
-        elif machine.emulated and NOT_EMULATED_TAG in target.tags:
+        elif tags:
             reason = _reason(target.label, reasons)
             if target.label.startswith(ALWAYS_RUN):
-                problems.append(f"{target.label} may not be tagged {NOT_EMULATED_TAG}")
+                problems.append(f"{target.label} may not be tagged {tags[0]}")
             elif reason is None:
                 problems.append(
-                    f"{target.label} is tagged {NOT_EMULATED_TAG}, and"
+                    f"{target.label} is tagged {tags[0]}, and"
                     " tests/run/exclusions.txt gives no reason"
                 )
             else:
