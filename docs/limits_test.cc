@@ -19,7 +19,6 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bulkhead/compartment.h"
@@ -232,47 +231,22 @@ TEST_F(LimitsTest, LongjmpLeavesTheVaultOpen) {
   EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
 }
 
-TEST_F(LimitsTest, AnExceptionOutOfACEntryLeavesTheVaultOpen) {
-  const ChildResult child = RunInChild([this] {
-    try {
-      bh_call(keys.handle(), &kThrow, 0, 0, 0, 0, 0, 0);
-    } catch (int) {
-    }
-    if (!IsOpen()) _exit(1);
-    _exit(bh_destroy(keys.handle()) == BH_ERR_BUSY ? 77 : 2);
-  });
-  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
-}
-
 void ThrowTyped() { throw 1; }
 BULKHEAD_ENTRY(kThrowTyped, "keys", ThrowTyped);
 
-TEST_F(LimitsTest, AnExceptionOutOfACxxEntryEndsTheProcess) {
+TEST_F(LimitsTest, AnExceptionOutOfAnEntryEndsTheProcess) {
   EXPECT_TRUE(RunInChild([this] {
                 try {
                   keys.Call(kThrowTyped).IgnoreError();
                 } catch (int) {
                 }
               }).DiedOf(SIGABRT));
-}
-
-uint64_t ExitThread() { pthread_exit(nullptr); }
-BULKHEAD_GATE(kExitThread, "keys", ExitThread);
-
-TEST_F(LimitsTest, PthreadExitLeavesTheVaultBusy) {
-  const ChildResult child = RunInChild([this] {
-    pthread_t thread;
-    const auto leave = [](void* handle) -> void* {
-      bh_call(*static_cast<bh_compartment*>(handle), &kExitThread, 0, 0, 0, 0,
-              0, 0);
-      return nullptr;
-    };
-    bh_compartment handle = keys.handle();
-    if (pthread_create(&thread, nullptr, leave, &handle) != 0) _exit(1);
-    pthread_join(thread, nullptr);
-    _exit(bh_destroy(handle) == BH_ERR_BUSY ? 77 : 2);
-  });
-  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+  EXPECT_TRUE(RunInChild([this] {
+                try {
+                  bh_call(keys.handle(), &kThrow, 0, 0, 0, 0, 0, 0);
+                } catch (int) {
+                }
+              }).DiedOf(SIGABRT));
 }
 
 std::atomic<int> read_by_timer{-1};
@@ -361,24 +335,6 @@ TEST_F(LimitsTest, CompartmentsAreFew) {
   for (const Compartment& other : others) {
     EXPECT_EQ(other.Destroy(), absl::OkStatus());
   }
-}
-
-std::atomic<bool> inside{false};
-std::atomic<bool> leave{false};
-void Wait() {
-  inside = true;
-  while (!leave) std::this_thread::yield();
-}
-BULKHEAD_ENTRY(kWait, "keys", Wait);
-
-TEST_F(LimitsTest, AVaultWithAThreadInsideIsBusyInTheForkedChild) {
-  std::thread visitor([this] { keys.Call(kWait).IgnoreError(); });
-  while (!inside) std::this_thread::yield();
-  const ChildResult child =
-      RunInChild([this] { _exit(bh_destroy(keys.handle())); });
-  EXPECT_TRUE(child.ExitedWith(HasKeys() ? BH_ERR_BUSY : BH_OK)) << child.code;
-  leave = true;
-  visitor.join();
 }
 
 uintptr_t LeaveDeepOnStack() {

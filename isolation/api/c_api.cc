@@ -12,6 +12,7 @@
 #include "isolation/gate/call.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/thread/current.h"
+#include "isolation/thread/libc_signals.h"
 
 namespace {
 
@@ -50,9 +51,11 @@ bh_status bh_create_with_gates(const char* name, const bh_options* options,
                                const bh_gate* gates, const bh_gate* gates_end,
                                bh_compartment* created) {
   const bh_options defaults = {};
-  return bulkhead::CreateCompartment(name,
-                                     options != nullptr ? *options : defaults,
-                                     gates, gates_end, *created);
+  const bh_status status = bulkhead::CreateCompartment(
+      name, options != nullptr ? *options : defaults, gates, gates_end,
+      *created);
+  if (status == BH_OK) bulkhead::AdoptCancelHandler();
+  return status;
 }
 
 bh_status bh_find(const char* name, bh_compartment* found) {

@@ -14,6 +14,9 @@
  *   uint64_t bulkhead_stack_call(function, stack, const uint64_t args[6])
  *     Runs function(args...) on `stack`; no rights change. For the backend
  *     that has no keys.
+ *   void bulkhead_guarded(body, undo, context)
+ *     Runs body(context), and then undo(context), also where the thread ends
+ *     within the former.
  *   void bulkhead_drop_rights(void)
  *     Closes every owned key in this thread.
  *
@@ -27,6 +30,9 @@
  *   G3  Only PKRU bits of owned keys are changed or compared.
  *   G4  No register but rax leaves a compartment: what may have held its data
  *       is cleared, wide vectors too.
+ *   G5  What unwinds a thread that ends (pthread_exit, cancellation) leaves by
+ *       the gate, too: bulkhead_personality (unwind.cc) sends it there. An
+ *       exception does not pass.
  */
 
 #include "isolation/arch/pkru_asm.h"
@@ -75,6 +81,20 @@ bulkhead_gates_begin:
 	and	edx, [rip + bulkhead_owned_pkru]
 	cmp	edx, eax
 	jne	bulkhead_gate_violated
+.endm
+
+/* Where the unwinder goes with a frame of the function that is being defined: to
+ * `landing`, with the stack pointer of the call that was unwound, the callee-
+ * saved registers as they were then, and rax = what it goes on with. */
+.macro UNWINDS_BY landing
+	.cfi_personality 0x1b, bulkhead_personality
+	.cfi_lsda 0x1b, \landing
+.endm
+
+/* Goes on unwinding with what rdi holds, from the frame of this function. */
+.macro UNWIND_ON
+	call	_Unwind_Resume@PLT
+	ud2
 .endm
 
 /* What must hold before rights change: the record is this thread's, and PKRU is
@@ -141,6 +161,7 @@ bulkhead_gates_begin:
 	.p2align 6
 bulkhead_gate_pku:
 	.cfi_startproc
+	UNWINDS_BY .Lgate_unwound
 	endbr64
 	PUSH_CALLEE_SAVED
 	/* Out of the way of WRPKRU, which takes ecx and edx. */
@@ -210,6 +231,17 @@ bulkhead_gate_pku:
 	ret
 
 	.cfi_def_cfa rbp, 16
+.Lgate_unwound:
+	mov	rsi, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
+	mov	rdi, rax
+	mov	qword ptr [rsp + BH_FRAME_BYTES - BH_FRAME_INSIDE], 0
+	CLOSE
+	mov	rsp, rsi
+	mov	rax, rdi
+	CLEAR_REGISTERS
+	mov	rdi, rax
+	UNWIND_ON
+
 .Lgate_undo:
 	mov	qword ptr [r15 - BH_FRAME_INSIDE], 0
 	CLOSE
@@ -243,6 +275,7 @@ bulkhead_not_this_domain:
 	.p2align 6
 bulkhead_scope_pku:
 	.cfi_startproc
+	UNWINDS_BY .Lscope_unwound
 	endbr64
 	PUSH_CALLEE_SAVED
 	mov	r14, rsi
@@ -263,6 +296,14 @@ bulkhead_scope_pku:
 	CLEAR_REGISTERS
 	POP_CALLEE_SAVED
 	ret
+	.cfi_def_cfa rbp, 16
+.Lscope_unwound:
+	mov	r12, rax
+	CLOSE
+	mov	rax, r12
+	CLEAR_REGISTERS
+	mov	rdi, rax
+	UNWIND_ON
 	.cfi_endproc
 	.size	bulkhead_scope_pku, . - bulkhead_scope_pku
 
@@ -272,6 +313,7 @@ bulkhead_scope_pku:
 	.p2align 6
 bulkhead_stack_call:
 	.cfi_startproc
+	UNWINDS_BY .Lstack_call_unwound
 	endbr64
 	PUSH_CALLEE_SAVED
 	mov	r14, rdi
@@ -291,8 +333,42 @@ bulkhead_stack_call:
 	CLEAR_REGISTERS
 	POP_CALLEE_SAVED
 	ret
+	.cfi_def_cfa rbp, 16
+.Lstack_call_unwound:
+	mov	rsp, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
+	CLEAR_REGISTERS
+	mov	rdi, rax
+	UNWIND_ON
 	.cfi_endproc
 	.size	bulkhead_stack_call, . - bulkhead_stack_call
+
+	.globl	bulkhead_guarded
+	.hidden	bulkhead_guarded
+	.type	bulkhead_guarded, @function
+	.p2align 6
+bulkhead_guarded:
+	.cfi_startproc
+	UNWINDS_BY .Lguarded_unwound
+	endbr64
+	PUSH_CALLEE_SAVED
+	mov	r14, rsi
+	mov	r12, rdx
+	mov	rax, rdi
+	mov	rdi, rdx
+	call	rax
+	mov	rdi, r12
+	call	r14
+	POP_CALLEE_SAVED
+	ret
+	.cfi_def_cfa rbp, 16
+.Lguarded_unwound:
+	mov	r13, rax
+	mov	rdi, r12
+	call	r14
+	mov	rdi, r13
+	UNWIND_ON
+	.cfi_endproc
+	.size	bulkhead_guarded, . - bulkhead_guarded
 
 	.globl	bulkhead_drop_rights
 	.hidden	bulkhead_drop_rights

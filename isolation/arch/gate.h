@@ -31,6 +31,10 @@ uint64_t bulkhead_stack_call(uint64_t (*function)(uint64_t, uint64_t, uint64_t,
                                                   uint64_t, uint64_t, uint64_t),
                              uintptr_t stack, const uint64_t arguments[6]);
 
+// Runs body(context) and then undo(context); undo() also where the thread ends
+// within body(), by pthread_exit() or cancelled.
+void bulkhead_guarded(void (*body)(void*), void (*undo)(void*), void* context);
+
 // Closes every owned key in the calling thread.
 // REQUIRES: the backend is protection keys.
 void bulkhead_drop_rights(void);

@@ -61,7 +61,6 @@ struct alignas(512) CompartmentRow {
   uint32_t read_bits = 0;  // PKRU bits that make the opened key read-only
 
   HardwareKey key = kUntagged;
-  uint32_t scopes_inside = 0;  // visits by bh_with_scope(), all threads
   Traits traits = {};
 
   uint32_t threads_inside = 0;  // without keys: all visits, all threads

@@ -8,9 +8,9 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/heap_hooks.h"
+#include "isolation/gate/domain_frame.h"
 #include "isolation/gate/page_gate.h"
 #include "isolation/monitor/compartments.h"
-#include "isolation/monitor/domain_frame.h"
 #include "isolation/thread/call_monitor.h"
 #include "isolation/thread/handler_stack.h"
 #include "isolation/thread/thread_record.h"
@@ -78,10 +78,11 @@ bh_result CallWithKey(uint64_t target, bh_compartment compartment,
     if (__builtin_expect(result.status == BH_OK, true)) return result;
     if (IsAboutDomain(result.status)) {
       ThreadRecord& record = *CurrentRecord();
-      DomainFrame frame(record,
-                        NextCurrent(result.status, record, compartment));
-      if (!frame.ok()) return Refused(BH_ERR_DEPTH);
-      return CallWithKey(target, compartment, arguments);
+      bh_result inner = Refused(BH_ERR_DEPTH);
+      const bool pushed = InDomainFrame(
+          record, NextCurrent(result.status, record, compartment),
+          [&] { inner = CallWithKey(target, compartment, arguments); });
+      return pushed ? inner : Refused(BH_ERR_DEPTH);
     }
     const bh_status status = Prepare(result.status, compartment);
     if (status != BH_OK) return Refused(status);
@@ -101,9 +102,11 @@ bh_status ScopeWithKey(bh_compartment compartment, void (*function)(void*),
     BULKHEAD_CHECK(IsAboutDomain(result.status),
                    "a scope gave an unknown answer");
     ThreadRecord& record = *CurrentRecord();
-    DomainFrame frame(record, NextCurrent(result.status, record, compartment));
-    if (!frame.ok()) return BH_ERR_DEPTH;
-    return ScopeWithKey(compartment, function, context);
+    bh_status inner = BH_ERR_DEPTH;
+    const bool pushed = InDomainFrame(
+        record, NextCurrent(result.status, record, compartment),
+        [&] { inner = ScopeWithKey(compartment, function, context); });
+    return pushed ? inner : BH_ERR_DEPTH;
   }
 }
 
@@ -141,13 +144,16 @@ bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
   const bh_result begun = CallMonitor(record, MonitorCall::kBeginScope,
                                       compartment.id, compartment.generation);
   if (begun.status != BH_OK) return static_cast<bh_status>(begun.status);
-  bh_status status = PrepareThread(record, CompartmentId{compartment.id});
-  if (status == BH_OK) {
-    status = enforcement == Enforcement::kPku
-                 ? ScopeWithKey(compartment, function, context)
-                 : ScopeByPages(compartment, function, context);
-  }
-  CallMonitor(record, MonitorCall::kEndScope, compartment.id);
+  bh_status status = BH_OK;
+  Guarded(
+      [&] {
+        status = PrepareThread(record, CompartmentId{compartment.id});
+        if (status != BH_OK) return;
+        status = enforcement == Enforcement::kPku
+                     ? ScopeWithKey(compartment, function, context)
+                     : ScopeByPages(compartment, function, context);
+      },
+      [&] { CallMonitor(record, MonitorCall::kEndScope, compartment.id); });
   return status;
 }
 

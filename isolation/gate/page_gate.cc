@@ -6,8 +6,8 @@
 #include "isolation/arch/gate.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/compartment_table.h"
+#include "isolation/gate/domain_frame.h"
 #include "isolation/monitor/compartments.h"
-#include "isolation/monitor/domain_frame.h"
 #include "isolation/thread/call_monitor.h"
 #include "isolation/thread/thread_record.h"
 
@@ -41,19 +41,25 @@ bh_result CallByPages(bh_compartment compartment, uint64_t entry,
   bh_status status = Enter(record, compartment);
   if (status != BH_OK) return {0, static_cast<uint64_t>(status)};
   uint64_t value = 0;
-  if (entry >= row.entry_count ||
-      bulkhead_entries[row.first_entry + entry].compartment != compartment.id) {
-    status = BH_ERR_ENTRY;
-  } else {
-    status = PrepareThread(record, IdOf(row));
-  }
-  if (status == BH_OK) {
-    DomainFrame frame(record, IdOf(row));
+  const auto call = [&] {
     value =
         bulkhead_stack_call(bulkhead_entries[row.first_entry + entry].function,
                             record.stacks[compartment.id], arguments.word);
-  }
-  Leave(record, compartment);
+  };
+  Guarded(
+      [&] {
+        if (entry >= row.entry_count ||
+            bulkhead_entries[row.first_entry + entry].compartment !=
+                compartment.id) {
+          status = BH_ERR_ENTRY;
+          return;
+        }
+        status = PrepareThread(record, IdOf(row));
+        if (status == BH_OK && !InDomainFrame(record, IdOf(row), call)) {
+          status = BH_ERR_DEPTH;
+        }
+      },
+      [&] { Leave(record, compartment); });
   return {value, static_cast<uint64_t>(status)};
 }
 
@@ -61,14 +67,16 @@ bh_status ScopeByPages(bh_compartment compartment, void (*function)(void*),
                        void* context) {
   CompartmentRow& row = bulkhead_compartments[compartment.id];
   ThreadRecord& record = *CurrentRecord();
-  const bh_status status = Enter(record, compartment);
+  bh_status status = Enter(record, compartment);
   if (status != BH_OK) return status;
-  {
-    DomainFrame frame(record, IdOf(row));
-    function(context);
-  }
-  Leave(record, compartment);
-  return BH_OK;
+  Guarded(
+      [&] {
+        if (!InDomainFrame(record, IdOf(row), [&] { function(context); })) {
+          status = BH_ERR_DEPTH;
+        }
+      },
+      [&] { Leave(record, compartment); });
+  return status;
 }
 
 }  // namespace bulkhead

@@ -14,6 +14,7 @@ namespace bulkhead {
 bh_result MonitorMarkExiting(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                              uint64_t) {
   record.exiting = true;
+  LeaveCompartments(record);
   return heap_hooks.leave(record);
 }
 

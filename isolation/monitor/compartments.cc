@@ -160,29 +160,49 @@ bh_status ProbeLock(CompartmentRow& row) {
                                                               : BH_ERR_LOCK;
 }
 
-// Whether the thread of `record` is in the row, by the one word of its stack
-// there. REQUIRES: the row's memory is readable.
-bool IsInside(const ThreadRecord& record, const CompartmentRow& row) {
-  const uintptr_t end = record.stack_ends[Index(IdOf(row))];
-  if (end == 0) return false;
+// Whether the record says that its thread is in the row: in a scope; or,
+// without keys, on a visit; or by the one word of its stack there, which counts
+// unless the thread has left for good since. REQUIRES: the row's memory is
+// readable.
+bool SaysInside(const ThreadRecord& record, const CompartmentRow& row) {
+  const uint32_t id = Index(IdOf(row));
+  if (__atomic_load_n(&record.scopes[id], __ATOMIC_SEQ_CST) != 0) return true;
+  if (enforcement != Enforcement::kPku) {
+    return VisitsOf(record, IdOf(row)) != 0;
+  }
+  const uintptr_t end = record.stack_ends[id];
+  if (record.stacks[id] == 0 || end == 0) return false;
   return *reinterpret_cast<const uint64_t*>(end - BH_FRAME_INSIDE) != 0;
+}
+
+// Whether the thread of the record is in the row. One that has ended there
+// leaves it now.
+bool IsInside(ThreadRecord& record, const CompartmentRow& row) {
+  if (!SaysInside(record, row)) return false;
+  // No new thread adopts the record meanwhile.
+  LockThreadRecords();
+  const bool is_gone = ThreadIsGone(record);
+  if (is_gone) LeaveCompartments(record);
+  UnlockThreadRecords();
+  return !is_gone;
 }
 
 // REQUIRES: the row is CLOSING, and every thread was fenced since.
 bool SomeoneInside(const ThreadRecord& caller, CompartmentRow& row) {
-  if (__atomic_load_n(&row.scopes_inside, __ATOMIC_SEQ_CST) != 0) return true;
-  if (enforcement != Enforcement::kPku) {
-    LockHolder hold(row.heap_lock);
-    return row.threads_inside != 0;
-  }
-  bulkhead_monitor_read_pku(Index(IdOf(row)));
+  const bool by_keys = enforcement == Enforcement::kPku;
+  if (by_keys) bulkhead_monitor_read_pku(Index(IdOf(row)));
   bool found = false;
   for (ThreadRecord* record = FirstRecord(); record != nullptr && !found;
        record = record->next) {
     found = IsInside(*record, row);
   }
-  bulkhead_monitor_read_pku(Index(caller.claimed));
-  return found;
+  if (by_keys) {
+    bulkhead_monitor_read_pku(Index(caller.claimed));
+    return found;
+  }
+  // A visit counts before the record tells of it.
+  LockHolder hold(row.heap_lock);
+  return found || row.threads_inside != 0;
 }
 
 // REQUIRES: the row is CLOSING. A visit that began before ends without waiting
@@ -291,25 +311,23 @@ bh_result MonitorAwait(ThreadRecord&, uint64_t, uint64_t, uint64_t, uint64_t) {
   return {};
 }
 
-bh_result MonitorBeginScope(ThreadRecord&, uint64_t id, uint64_t generation,
-                            uint64_t, uint64_t) {
+bh_result MonitorBeginScope(ThreadRecord& record, uint64_t id,
+                            uint64_t generation, uint64_t, uint64_t) {
   CompartmentRow* row = FindLive(Handle(id, generation));
   if (row == nullptr || id == 0) return Result(BH_ERR_DESTROYED);
   if (row->scopes == 0) return Result(BH_ERR_NO_SCOPES);
   // Said before the state is read again: see the gate.
-  __atomic_fetch_add(&row->scopes_inside, 1, __ATOMIC_SEQ_CST);
+  __atomic_fetch_add(&record.scopes[id], 1, __ATOMIC_SEQ_CST);
   if (FindLive(Handle(id, generation)) == row) return {};
-  __atomic_fetch_sub(&row->scopes_inside, 1, __ATOMIC_SEQ_CST);
+  __atomic_fetch_sub(&record.scopes[id], 1, __ATOMIC_SEQ_CST);
   return Result(BH_ERR_DESTROYED);
 }
 
-bh_result MonitorEndScope(ThreadRecord&, uint64_t id, uint64_t, uint64_t,
+bh_result MonitorEndScope(ThreadRecord& record, uint64_t id, uint64_t, uint64_t,
                           uint64_t) {
-  BULKHEAD_CHECK(id != 0 && id < BH_MAX_COMPARTMENTS &&
-                     bulkhead_compartments[id].scopes_inside != 0,
+  BULKHEAD_CHECK(id != 0 && id < BH_MAX_COMPARTMENTS && record.scopes[id] != 0,
                  "the end of a scope that nobody began");
-  __atomic_fetch_sub(&bulkhead_compartments[id].scopes_inside, 1,
-                     __ATOMIC_SEQ_CST);
+  __atomic_fetch_sub(&record.scopes[id], 1, __ATOMIC_SEQ_CST);
   return {};
 }
 

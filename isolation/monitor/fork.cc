@@ -43,10 +43,7 @@ void CloseForOtherThreads(const ThreadRecord& record) {
   for (CompartmentRow& row : bulkhead_compartments) {
     const CompartmentId id = IdOf(row);
     if (id == kRoot || row.threads_inside == 0) continue;
-    uint32_t own = record.current == id ? 1 : 0;
-    for (uint32_t i = 0; i < record.depth; ++i) {
-      if (record.frames[i].current == id) ++own;
-    }
+    const uint32_t own = VisitsOf(record, id);
     row.threads_inside = own;
     LockHolder hold(row.heap_lock);
     BULKHEAD_CHECK(own != 0 || SetAccessible(row, false),

@@ -14,8 +14,13 @@ enum class Remembered : uint64_t {
   kExitKey,  // the pthread_key_t whose destructor says goodbye, plus 1
   kPthreadCreate,
   kThrdCreate,
+  kPthreadExit,
+  kThrdExit,
+  kPthreadCancel,
+  kUnwinderLoaded,  // 1: libc has loaded what unwinds a thread that ends
+  kCancelHandler,   // libc's own
 };
-inline constexpr uint64_t kRememberedSlots = 3;
+inline constexpr uint64_t kRememberedSlots = 8;
 
 // The value of the slot; 0: none yet. Thread-safe, signal-safe.
 uint64_t Recall(Remembered slot);

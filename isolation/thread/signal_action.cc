@@ -257,6 +257,40 @@ bool Defer(int signal, const siginfo_t& info, ucontext_t& context) {
 constinit BULKHEAD_SEALED SignalAction signal_actions[kSignals] = {};
 constinit BULKHEAD_CONSTANT_AFTER_START FaultHandler fault_handler = nullptr;
 
+uintptr_t LibcsHandler(int signal) {
+  KernelAction now;
+  if (sys::SetAction(signal, nullptr, &now) != 0) return 0;
+  const bool has_handler = now.handler != kDefault && now.handler != kIgnore;
+  return has_handler && now.handler != Entry() ? now.handler : 0;
+}
+
+bool IsAdopted(int signal, uint64_t flags) {
+  const SignalAction& action = signal_actions[signal];
+  return action.handler != kDefault && (action.flags & flags) == flags;
+}
+
+void AdoptHandler(int signal, uintptr_t in_place, uint64_t flags) {
+  if (IsAdopted(signal, flags)) return;
+  KernelAction now;
+  if (sys::SetAction(signal, nullptr, &now) != 0 || now.handler == kDefault ||
+      now.handler == kIgnore) {
+    return;
+  }
+  if (in_place == 0) in_place = now.handler;
+  const bool is_entry = now.handler == Entry();
+  const SignalAction before = signal_actions[signal];
+  CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
+              static_cast<uint64_t>(signal),
+              is_entry ? before.handler : in_place, now.flags | flags,
+              is_entry ? before.mask : now.mask);
+  now.handler = Entry();
+  now.restorer = reinterpret_cast<uintptr_t>(bulkhead_signal_return);
+  now.flags |= flags | SA_SIGINFO | kRestorer;
+  now.mask = kAllButFaults;
+  BULKHEAD_CHECK(sys::SetAction(signal, &now, nullptr) == 0,
+                 "the handler of a signal of libc's could not be replaced");
+}
+
 void WatchFaults() {
   KernelAction kernel;
   long result = sys::SetAction(SIGSEGV, nullptr, &kernel);

@@ -37,6 +37,16 @@ extern SignalAction signal_actions[kSignals];
 using FaultHandler = bool (*)(siginfo_t& info, ucontext_t& context);
 extern FaultHandler fault_handler;
 
+// Of a signal that libc installs handlers for by itself: that handler; 0 if
+// there is none, or Bulkhead's entry stands there.
+uintptr_t LibcsHandler(int signal);
+
+// Puts Bulkhead's entry in front of such a handler, if there is one, with these
+// flags added; `in_place` is called then, or the handler itself if that is 0.
+// Flags are added to an entry that stands there.
+void AdoptHandler(int signal, uintptr_t in_place, uint64_t flags);
+bool IsAdopted(int signal, uint64_t flags);
+
 // Puts Bulkhead's entry in front of whatever handles SIGSEGV. Dies if the
 // kernel refuses. Idempotent. Not thread-safe.
 void WatchFaults();

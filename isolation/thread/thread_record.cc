@@ -27,10 +27,6 @@ constinit BULKHEAD_SEALED bool compartments_expected = false;
 // Calls of the monitor from compartments that were destroyed.
 constinit BULKHEAD_SEALED uint64_t past_monitor_entries = 0;
 
-bool ThreadIsGone(const ThreadRecord& record) {
-  return record.tid == 0 || sys::TgKill(sys::GetPid(), record.tid, 0) == -ESRCH;
-}
-
 // A record whose thread is gone: of a thread with this thread control block, or
 // of one that said goodbye.
 ThreadRecord* FindAbandoned(uintptr_t fs_base) {
@@ -70,17 +66,37 @@ ThreadRecord* FindOrMake(uintptr_t fs_base) {
   record->exiting = false;
   record->busy = 0;
   record->pending_signal = 0;
-  record->depth = 0;
-  record->serving_libc = 0;
   record->visited = Index(kRoot);
-  record->pkru = Pkru{bulkhead_root_pkru};
-  record->whole_pkru = 0;
   record->modelled_pkru = bulkhead_root_pkru;
-  // Its stacks wait in stack_ends until its first entry has given the thread,
-  // which may be a new one, a signal stack.
-  for (uintptr_t& stack : record->stacks) stack = 0;
-  SetCurrent(*record, kRoot);
+  LeaveCompartments(*record);
   return record;
+}
+
+// Without keys: ends the visits that the record tells of.
+void EndVisits(const ThreadRecord& record) {
+  for (CompartmentRow& row : bulkhead_compartments) {
+    const uint32_t visits = VisitsOf(record, IdOf(row));
+    if (visits == 0) continue;
+    LockHolder hold(row.heap_lock);
+    BULKHEAD_CHECK(row.threads_inside >= visits,
+                   "the end of a visit that nobody began");
+    row.threads_inside -= visits;
+    BULKHEAD_CHECK(row.threads_inside != 0 || SetAccessible(row, false),
+                   "the kernel refused to close a compartment");
+  }
+}
+
+// What was said of the thread's way through domains is no more.
+void ForgetDomains(ThreadRecord& record) {
+  record.depth = 0;
+  record.serving_libc = 0;
+  record.pkru = Pkru{bulkhead_root_pkru};
+  record.whole_pkru = 0;
+  // Its stacks wait in stack_ends until its next entry has given the thread,
+  // which may be a new one, a signal stack.
+  for (uintptr_t& stack : record.stacks) stack = 0;
+  for (uint16_t& scopes : record.scopes) scopes = 0;
+  SetCurrent(record, kRoot);
 }
 
 void Adopt(ThreadRecord* record) {
@@ -136,6 +152,24 @@ ThreadRecord* FindOwnRecord() {
   const bool own =
       record->self == record && record->fs_base == ThreadControlBlock();
   return own ? record : nullptr;
+}
+
+bool ThreadIsGone(const ThreadRecord& record) {
+  return record.tid == 0 || sys::TgKill(sys::GetPid(), record.tid, 0) == -ESRCH;
+}
+
+uint32_t VisitsOf(const ThreadRecord& record, CompartmentId id) {
+  if (enforcement != Enforcement::kMprotect || id == kRoot) return 0;
+  uint32_t visits = record.current == id ? 1 : 0;
+  for (uint32_t i = 0; i < record.depth; ++i) {
+    if (record.frames[i].current == id) ++visits;
+  }
+  return visits;
+}
+
+void LeaveCompartments(ThreadRecord& record) {
+  EndVisits(record);
+  ForgetDomains(record);
 }
 
 void SetCurrent(ThreadRecord& record, CompartmentId id) {
@@ -215,6 +249,7 @@ void ForgetOtherThreads(const ThreadRecord& own) {
       record->busy = 0;
       record->visited = Index(kRoot);
       record->exiting = true;
+      ForgetDomains(*record);
       // The thread may have been in a hook of jemalloc's.
       initialise_backend_state(record->backend_state);
     }

@@ -100,6 +100,8 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   // Whose heap the monitor is at work on for this thread, which is not inside;
   // the root: nobody's. See HeapVisit.
   uint32_t visited = Index(kRoot);
+  // By compartment: how many scopes the thread is in.
+  uint16_t scopes[BH_MAX_COMPARTMENTS] = {};
   void* signal_stack = nullptr;  // Bulkhead's own for the thread
   // The alternate stack that a handler of the thread last ran on, whoever's.
   PageRange handler_stack = {};
@@ -166,6 +168,18 @@ void SetCurrent(ThreadRecord& record, CompartmentId id);
 // on a record alone does not tell whose domain its thread is in, where there
 // are keys. Runs in: the monitor.
 void ExpectCompartments();
+
+// Without keys: how many of the thread's visits under way are to the
+// compartment.
+uint32_t VisitsOf(const ThreadRecord& record, CompartmentId id);
+
+// Takes the record's thread out of every compartment, whichever way it went in,
+// and into the root domain: its thread ends, or has ended. Its caches and
+// stacks stay for a later visit. Runs in: the monitor.
+void LeaveCompartments(ThreadRecord& record);
+
+// Whether the kernel knows the record's thread no more.
+bool ThreadIsGone(const ThreadRecord& record);
 
 // The calling thread's record. REQUIRES: the library is initialised.
 inline ThreadRecord* CurrentRecord() {

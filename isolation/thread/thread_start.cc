@@ -5,7 +5,6 @@
 // whichever domain its creator was in, and its record is known to be free when
 // it ends.
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,9 +12,10 @@
 
 #include "bulkhead/bulkhead.h"
 #include "isolation/arch/gate.h"
-#include "isolation/base/raw_log.h"
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/thread/call_monitor.h"
+#include "isolation/thread/libc_function.h"
+#include "isolation/thread/libc_signals.h"
 #include "isolation/thread/remembered.h"
 #include "isolation/thread/thread_record.h"
 
@@ -30,11 +30,12 @@ struct Start {
   void* argument;
 };
 
-// Runs when a thread ends. Other destructors may still allocate after it: the
-// record stays in use until the kernel no longer knows the thread.
+// Runs when a thread ends, which leaves it in the root domain if it was not.
+// Other destructors may still allocate after it: the record stays in use until
+// the kernel no longer knows the thread.
 void SayGoodbye(void*) {
-  const bh_result result =
-      CallMonitor(*CurrentRecord(), MonitorCall::kMarkExiting);
+  const bh_result result = CallMonitorFrom(
+      kRoot, *CurrentRecord(), MonitorCall::kMarkExiting, 0, 0, 0, 0);
   if (result.status != 0) {
     heap_hooks.report_bad_leave(result, __builtin_return_address(0));
   }
@@ -50,24 +51,13 @@ template <typename Result>
 Result Run(void* raw_start) {
   // The creator's rights end here, before anything of the program runs.
   ThreadRecord* record = AttachThread();
+  AdoptUserHandler();
   const auto start = *static_cast<Start<Result>*>(raw_start);
   free(raw_start);
   const uint64_t key = Recall(Remembered::kExitKey);
   if (key != 0)
     pthread_setspecific(static_cast<pthread_key_t>(key - 1), record);
   return start.routine(start.argument);
-}
-
-// libc's function of that name, found once.
-template <typename Function>
-Function Next(const char* name, Remembered slot) {
-  uint64_t found = Recall(slot);
-  if (found == 0) {
-    found = reinterpret_cast<uintptr_t>(dlsym(RTLD_NEXT, name));
-    BULKHEAD_CHECK(found != 0, "libc cannot create threads");
-    Remember(slot, found);
-  }
-  return reinterpret_cast<Function>(found);
 }
 
 // Creates a thread by `create(run, start)`; `no_memory` when there is none.
@@ -79,12 +69,13 @@ int StartThread(Result (*routine)(void*), void* argument, int no_memory,
       bh_malloc(bh_compartment{0, 0}, sizeof(Start<Result>)));
   if (start == nullptr) return no_memory;
   *start = {routine, argument};
-  // The thread's TLS and its bookkeeping are for every domain, and outlive the
-  // compartment that the creator may be in.
-  ThreadRecord* record = CurrentRecord();
-  CallMonitor(*record, MonitorCall::kServeLibc, 1);
-  const int result = create(Run<Result>, start);
-  CallMonitor(*record, MonitorCall::kServeLibc, 0);
+  int result;
+  {
+    // The thread's TLS and its bookkeeping.
+    const ServingLibc serving;
+    result = create(Run<Result>, start);
+  }
+  AdoptUserHandler();
   if (result != 0) free(start);
   return result;
 }
@@ -98,7 +89,7 @@ extern "C" BULKHEAD_API int pthread_create(pthread_t* thread,
                                            void* argument) {
   return bulkhead::StartThread(
       routine, argument, EAGAIN, [&](void* (*run)(void*), void* start) {
-        return bulkhead::Next<decltype(&pthread_create)>(
+        return bulkhead::LibcFunction<decltype(&pthread_create)>(
             "pthread_create", bulkhead::Remembered::kPthreadCreate)(
             thread, attributes, run, start);
       });
@@ -109,7 +100,7 @@ extern "C" BULKHEAD_API int thrd_create(thrd_t* thread, thrd_start_t routine,
   static_assert(thrd_success == 0);
   return bulkhead::StartThread(
       routine, argument, thrd_nomem, [&](int (*run)(void*), void* start) {
-        return bulkhead::Next<decltype(&thrd_create)>(
+        return bulkhead::LibcFunction<decltype(&thrd_create)>(
             "thrd_create", bulkhead::Remembered::kThrdCreate)(thread, run,
                                                               start);
       });

@@ -25,6 +25,9 @@ _MALLOC_FAMILY = """
 _WRAPPED = [
     "pthread_create",
     "thrd_create",
+    "pthread_exit",
+    "thrd_exit",
+    "pthread_cancel",
     "sigaction",
     "__sigaction",
     "signal",

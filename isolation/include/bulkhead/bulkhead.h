@@ -151,7 +151,8 @@ typedef struct bh_result {
 /* Runs the entry behind `gate` inside `compartment` and returns its value.
  * Errors: BH_ERR_DESTROYED, _ENTRY, _NO_MEMORY (no stack), _DEPTH, _KERNEL; the
  * entry has then not run.
- * Exceptions and longjmp must not leave the entry. */
+ * An exception that would leave the entry ends the process; longjmp must not
+ * leave it. A thread may end in it, by pthread_exit() or cancelled. */
 BULKHEAD_API bh_result bh_call(bh_compartment compartment, const bh_gate* gate,
                                uint64_t a0, uint64_t a1, uint64_t a2,
                                uint64_t a3, uint64_t a4, uint64_t a5);

@@ -87,10 +87,9 @@ struct Signature<R (*)(Args...)> {
     }
   }
 
-  // noexcept: an exception that would leave the compartment ends the process.
   template <R (*kFunction)(Args...)>
   static uint64_t Thunk(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
-                        uint64_t a4, uint64_t a5) noexcept {
+                        uint64_t a4, uint64_t a5) {
     const uint64_t registers[6] = {a0, a1, a2, a3, a4, a5};
     return Invoke<kFunction>(registers, std::index_sequence_for<Args...>{});
   }
@@ -180,7 +179,7 @@ class Compartment {
   // trusted code, not for secrets. See bh_with_scope().
   template <typename Body>
   absl::Status WithScope(Body&& body) const {
-    auto run = [](void* context) noexcept {
+    auto run = [](void* context) {
       (*static_cast<std::remove_reference_t<Body>*>(context))();
     };
     return ToStatus(

@@ -1,12 +1,12 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
-
-#include "isolation/monitor/domain_frame.h"
+//
+// A thread's frame stack: the domains that it left for others.
 
 #include "isolation/arch/gate.h"
 #include "isolation/base/raw_log.h"
+#include "isolation/domain/cages.h"
 #include "isolation/monitor/calls.h"
-#include "isolation/thread/call_monitor.h"
 
 namespace bulkhead {
 namespace {
@@ -22,20 +22,6 @@ bool IsOnStack(uintptr_t address, const ThreadRecord& record,
 }
 
 }  // namespace
-
-DomainFrame::DomainFrame(ThreadRecord& record, CompartmentId next)
-    : record_(record),
-      pushed_(
-          CallMonitor(record, MonitorCall::kPushFrame, Index(next)).status ==
-          0) {}
-
-DomainFrame::~DomainFrame() {
-  if (!pushed_) return;
-  BULKHEAD_CHECK(record_.depth > 0, "a thread's frame stack is empty");
-  // The way back leads beyond the domain that is the record's after it.
-  const CompartmentId beyond = record_.frames[record_.depth - 1].beyond;
-  CallMonitorFrom(beyond, record_, MonitorCall::kPopFrame, 0, 0, 0, 0);
-}
 
 bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,
                            uint64_t, uint64_t) {

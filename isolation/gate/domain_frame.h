@@ -1,0 +1,53 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A thread's way through domains that PKRU alone cannot tell.
+//
+// A gate into a vault from the record's domain changes PKRU and nothing else:
+// the one key more that is open says who runs. Whoever goes further from there,
+// or into a compartment whose key is open already, or has no keys at all, must
+// first be known to the record: its domain becomes the thread's, and what it
+// was goes on the frame stack until the way leads back.
+
+#ifndef BULKHEAD_ISOLATION_GATE_DOMAIN_FRAME_H_
+#define BULKHEAD_ISOLATION_GATE_DOMAIN_FRAME_H_
+
+#include "isolation/arch/gate.h"
+#include "isolation/thread/current.h"
+#include "isolation/thread/thread_record.h"
+
+namespace bulkhead {
+
+// Runs body() and then undo(), which also runs where the thread ends within
+// body(), by pthread_exit() or cancelled.
+template <typename Body, typename Undo>
+void Guarded(Body body, Undo undo) {
+  struct Both {
+    Body& body;
+    Undo& undo;
+  } both = {body, undo};
+  bulkhead_guarded([](void* context) { static_cast<Both*>(context)->body(); },
+                   [](void* context) { static_cast<Both*>(context)->undo(); },
+                   &both);
+}
+
+// Makes the rights that the thread has now its record's domain, with `next` as
+// the current compartment. False: the thread is in kMostFrames domains already,
+// and nothing changed. REQUIRES: `record` is the calling thread's.
+[[nodiscard]] bool PushDomainFrame(ThreadRecord& record, CompartmentId next);
+
+// The way back. REQUIRES: as at the end of what the frame was pushed for.
+void PopDomainFrame(ThreadRecord& record);
+
+// Runs body() in between; false: it did not run.
+template <typename Body>
+[[nodiscard]] bool InDomainFrame(ThreadRecord& record, CompartmentId next,
+                                 Body body) {
+  if (!PushDomainFrame(record, next)) return false;
+  Guarded(body, [&record] { PopDomainFrame(record); });
+  return true;
+}
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ISOLATION_GATE_DOMAIN_FRAME_H_

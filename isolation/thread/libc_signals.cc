@@ -1,0 +1,80 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "isolation/thread/libc_signals.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <ucontext.h>
+
+#include "isolation/domain/cages.h"
+#include "isolation/domain/compartment_table.h"
+#include "isolation/domain/reservation.h"
+#include "isolation/thread/remembered.h"
+#include "isolation/thread/signal_action.h"
+
+namespace bulkhead {
+namespace {
+
+// glibc's (nptl/pthreadP.h), below SIGRTMIN.
+constexpr int kCancel = 32;
+constexpr int kChangeUser = 33;
+
+using Handler = void (*)(int, siginfo_t*, void*);
+
+// Whether the interrupted code runs on a compartment's stack, which this
+// handler has no right to.
+bool IsInVault(const ucontext_t& context) {
+  CompartmentId owner;
+  return enforcement == Enforcement::kPku &&
+         FindOwner(static_cast<uintptr_t>(context.uc_mcontext.gregs[REG_RSP]),
+                   owner) &&
+         owner != kRoot;
+}
+
+// Makes a system call that would be made once more after the signal fail with
+// EINTR. libc has the signal sent only to a thread that is in such a call, or
+// that asked to be cancelled anywhere.
+void EndWait(ucontext_t& context) {
+  greg_t* const registers = context.uc_mcontext.gregs;
+  const auto* const next =
+      reinterpret_cast<const unsigned char*>(registers[REG_RIP]);
+  if (next[0] != 0x0f || next[1] != 0x05) return;  // syscall
+  registers[REG_RIP] += 2;
+  registers[REG_RAX] = -EINTR;
+}
+
+// In place of libc's handler, which unwinds from where it is. A thread in a
+// vault is only told: its wait ends, and it is cancelled at the next point
+// where it can be, in the vault or outside.
+void CancelThread(int signal, siginfo_t* info, void* raw_context) {
+  auto& context = *static_cast<ucontext_t*>(raw_context);
+  const auto handler =
+      reinterpret_cast<Handler>(Recall(Remembered::kCancelHandler));
+  const bool in_vault = IsInVault(context);
+  if (in_vault) pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, nullptr);
+  handler(signal, info, &context);
+  if (in_vault) EndWait(context);
+}
+
+bool HasHadCompartments() {
+  for (const CompartmentRow& row : bulkhead_compartments) {
+    if (IdOf(row) != kRoot && row.generation != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void AdoptUserHandler() { AdoptHandler(kChangeUser, 0, 0); }
+
+void AdoptCancelHandler() {
+  const uint64_t flags = HasHadCompartments() ? SA_ONSTACK : 0;
+  if (IsAdopted(kCancel, flags)) return;
+  const uintptr_t handler = LibcsHandler(kCancel);
+  if (handler != 0) Remember(Remembered::kCancelHandler, handler);
+  AdoptHandler(kCancel, reinterpret_cast<uintptr_t>(&CancelThread), flags);
+}
+
+}  // namespace bulkhead
