@@ -43,7 +43,7 @@ _NEEDED = ["ld-linux-x86-64.so.2", "libc.so.6"]
 # and loads into a register, and other checks; no call, no store, no other jump.
 _BETWEEN = re.compile(
     r"(?:and|movzwl|mov|lea|shl|add|or|sub)\s.*,%\w+(?:\s+#.*)?$|rdfsbase %\w+$"
-    r"|cmp[lq]?\s|j(?:ae|ne)\s.*<bulkhead_gate_violated>$"
+    r"|cmp[lq]?\s|test\s+\$0x\w+,%\w+$|j(?:ae|ne)\s.*<bulkhead_gate_violated>$"
 )
 _COMPARISON = re.compile(r"cmp\s.*,%e(?:ax|dx)(?:\s+#.*)?$")
 _DEPARTURE = re.compile(r"jne\s.*<bulkhead_gate_violated>$")
