@@ -28,7 +28,8 @@ def _bazel(root, *arguments, **streams):
         raise BenchError(f"cannot start bazel: {error.strerror}") from error
 
 
-def _build(root, config, files, directory):
+def build(root, config, files, directory):
+    """Files of this tree in a configuration: file name -> path. Raises BenchError."""
     flags = [] if config == "none" else [f"--config={config}"]
     quiet = {} if sys.stderr.isatty() else {"stdout": subprocess.PIPE,
                                             "stderr": subprocess.STDOUT}
@@ -48,15 +49,9 @@ def _build(root, config, files, directory):
 
 def programs(root, directory):
     """The programs of the benchmark: file name -> path. Raises BenchError."""
-    return _build(root, "none", _PROGRAMS, directory / "programs")
-
-
-def program(root, path, directory):
-    """One more program of this tree. Raises BenchError."""
-    built, = _build(root, "none", [path], directory / "program").values()
-    return built
+    return build(root, "none", _PROGRAMS, directory / "programs")
 
 
 def library(root, config, directory):
     """libbulkhead.so in a configuration. Raises BenchError."""
-    return _build(root, config, [_LIBRARY], directory / config)[_LIBRARY]
+    return build(root, config, [_LIBRARY], directory / config)[_LIBRARY]

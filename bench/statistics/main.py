@@ -21,14 +21,14 @@ from allocators import Column
 from errors import BenchError, EXIT_FAILURE, EXIT_USAGE, MeasurementError
 from place import Place
 
-# Bursts of 1,000 objects: nearly every block passes through a trip.
-_BURSTS = 100
+_ROUNDS = 2000
 _SNAPSHOTS = 20
 _SHAPES = (  # MiB of blocks, threads beside the first
     (0, 0),
     (64, 0),
     (0, 50),
 )
+_PROGRAMS = ("trips", "snapshots")
 _COUNTED, _UNCOUNTED = "modelled", "modelled-uncounted"
 
 
@@ -49,24 +49,23 @@ def _count(place, column, surplus, *command):
     return cost.Run(int(found[1]) - beyond, *cost.trips(last))
 
 
-def _bursts(place, column):
+def _trips(place, column, program):
     """Of two runs, so that the start and the end of the process fall out."""
     surplus = model.of_library(column.library)
-    run = [_count(place, column, surplus, place.workloads, "bursts", f"--amount={amount}")
-           for amount in (_BURSTS, 2 * _BURSTS)]
+    run = [_count(place, column, surplus, program, f"--rounds={rounds}")
+           for rounds in (_ROUNDS, 2 * _ROUNDS)]
     return run[1] - run[0]
 
 
-def _counting(place, columns):
-    found = cost.counting_cost(*(_bursts(place, column) for column in columns))
+def _counting(place, columns, program):
+    found = cost.counting_cost(*(_trips(place, column, program) for column in columns))
     row = [tables.Cell(text) for text in (
         "refill or flush", f"{found.uncounted:,.0f}", f"{found.counted:,.0f}",
         f"{found.counts:,.1f}", f"{found.share:.1%}")]
-    hit = [tables.Cell(text) for text in ("hit of malloc or free", "-", "-", "0", "0.0%")]
     return tables.Table(
         "Instructions for each trip to the monitor, work of the program included",
-        ["", "without counts", "with counts", "counts", "share"], [row, hit],
-        ("A hit counts nothing; //tests/fast_path:fast_path_test holds its code.",))
+        ["", "without counts", "with counts", "counts", "share"], [row],
+        ("A hit counts nothing: //tests/fast_path:fast_path_test holds its code.",))
 
 
 def _snapshots(place, column, program):
@@ -86,16 +85,16 @@ def _snapshots(place, column, program):
 
 def _run(directory):
     print("bulkhead: building; the first time takes some minutes", file=sys.stderr)
-    programs = build.programs(ROOT, directory)
-    snapshots = build.program(ROOT, "bench/statistics/snapshots", directory)
+    programs = build.build(ROOT, "none", [f"bench/statistics/{name}" for name in _PROGRAMS],
+                           directory / "programs")
     columns = [Column(config, build.library(ROOT, config, directory), config)
                for config in (_COUNTED, _UNCOUNTED)]
     print(f"./bulkhead bench statistics, {datetime.date.today().isoformat()}")
     print(machine.here().text() + "\n", flush=True)
-    place = Place(directory, 1, programs["workloads"], programs["measure"], directory)
+    place = Place(directory, 1, None, None, directory)
     try:
-        print(tables.text(_counting(place, columns)), flush=True)
-        print(tables.text(_snapshots(place, columns[0], snapshots)))
+        print(tables.text(_counting(place, columns, programs["trips"])), flush=True)
+        print(tables.text(_snapshots(place, columns[0], programs["snapshots"])))
     finally:
         place.close()
 
