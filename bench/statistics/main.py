@@ -21,7 +21,7 @@ from allocators import Column
 from errors import BenchError, EXIT_FAILURE, EXIT_USAGE, MeasurementError
 from place import Place
 
-_ROUNDS = 2000
+_ROUNDS = 500
 _SNAPSHOTS = 20
 _SHAPES = (  # MiB of blocks, threads beside the first
     (0, 0),

@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   }
   const uint64_t rounds = strtoull(argv[1] + strlen(kOption), nullptr, 10);
   MakeRoom();
-  std::array<void*, 310> blocks;
+  std::array<void*, 1240> blocks;
   for (uint64_t i = 0; i < rounds; ++i) {
     for (void*& block : blocks) block = Take();
     for (void* block : blocks) free(block);
