@@ -59,6 +59,9 @@ class AllocatorModel {
   bool IsLive(size_t slot) const {
     return slots_[slot].live.load(std::memory_order_acquire);
   }
+  // Grows whenever the slot's block goes: whoever finds something wrong with
+  // another thread's block asks whether it is the same one still.
+  uint32_t GenerationOf(size_t slot) const { return slots_[slot].generation; }
   // REQUIRES: the slot is live, or this thread's.
   const Block& At(size_t slot) const { return slots_[slot].block; }
 

@@ -302,10 +302,12 @@ void Executor::Refuse(const Operation& operation, size_t slot) {
   if (!Holds(block, block.usable)) FoundBlock("spoilt by a refusal", block);
 }
 
-// Of compartments every block is known; the root's heap serves others too.
+// Of honest compartments every block is known; the root's heap serves others
+// too.
 void Executor::Measure() {
   for (Owner owner = 0; owner < kOwners; ++owner) {
     if (!TheDomains().Exists(owner) || hostile_.Is(owner)) continue;
+    const bool all_known = owner != kRootOwner && !hostile_.WasAnyone();
     bulkhead::ClassReader classes(TheDomains().HandleOf(owner));
     size_t counted = 0;
     while (const bulkhead::MeasuredClass* next = classes.Next()) {
@@ -315,7 +317,7 @@ void Executor::Measure() {
           static_cast<uint32_t>(next->size_class)};
       const size_t known = model_.BlocksOf(owner, bulkhead::SizeOf(size_class));
       counted += known;
-      if (live < known || (live > known && owner != kRootOwner)) {
+      if (live < known || (live > known && all_known)) {
         Found("owner %u has %zu blocks of %zu bytes, and is said to have %zu",
               owner, known, bulkhead::SizeOf(size_class),
               static_cast<size_t>(live));

@@ -115,6 +115,7 @@ void Hostile::Become(Owner owner) {
   }
   model_.WithdrawAll(owner);
   owners_ |= 1u << owner;
+  was_anyone_ = true;
   the_hostile = this;
   struct sigaction action = {};
   action.sa_handler = OnDeath;

@@ -37,6 +37,9 @@ class Hostile {
 
   bool Is(Owner owner) const { return (owners_ >> owner & 1) != 0; }
   bool IsAnyone() const { return owners_ != 0; }
+  // Then heaps may hold blocks that a hostile compartment asked the monitor
+  // for.
+  bool WasAnyone() const { return was_anyone_; }
   // While the root is hostile, threads neither start nor end: libc would use
   // the root's heap for them.
   bool ThreadsMayEnd() const { return !Is(kRootOwner); }
@@ -82,6 +85,7 @@ class Hostile {
   HostileValues values_;
   Watch watch_;
   std::atomic<unsigned> owners_{0};  // a mask: 1 << owner
+  bool was_anyone_ = false;
   // Of a thread's cache: malloc() and free() would follow it out of its owner.
   std::atomic<bool> leads_out_[kThreads][kOwners] = {};
   std::atomic<const bulkhead::ThreadRecord*> records_[kThreads] = {};

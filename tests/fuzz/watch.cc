@@ -59,11 +59,15 @@ size_t Watch::FindLost() const {
   ThreadRecord& record = *bulkhead::CurrentRecord();
   for (size_t slot = 0; slot < kSlots; ++slot) {
     if (!model_.IsLive(slot)) continue;
-    const Block& block = model_.At(slot);
+    const uint32_t generation = model_.GenerationOf(slot);
+    const Block block = model_.At(slot);
     const bh_result found = bulkhead::CallMonitor(
         record, bulkhead::MonitorCall::kInspect, block.address);
     const auto status = static_cast<bulkhead::FreeStatus>(found.status);
-    if (status != bulkhead::FreeStatus::kDone || found.value != block.usable) {
+    const bool in_use =
+        status == bulkhead::FreeStatus::kDone && found.value == block.usable;
+    if (!in_use && model_.IsLive(slot) &&
+        model_.GenerationOf(slot) == generation) {
       return slot;
     }
   }
