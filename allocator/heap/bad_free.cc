@@ -49,7 +49,8 @@ void BadFree::ReportStatus(FreeStatus status) const { Report(KindOf(status)); }
 
 void BadFree::ReportState() const {
   ReportUnlessInUse();
-  Die("a block in use was taken for a bad one");
+  // Another thread freed it, and by now it has been handed out again.
+  Report(ViolationKind::kDoubleFree);
 }
 
 void BadFree::ReportUnlessInUse() const {

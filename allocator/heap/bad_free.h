@@ -29,8 +29,8 @@ class BadFree {
   // Reports what the monitor answered, which is not kDone.
   [[noreturn]] void ReportStatus(FreeStatus status) const;
 
-  // Reports what the heap knows of the address. Dies where it is a block in use
-  // after all.
+  // Reports what the heap knows of the address, which was no block in use when
+  // the caller looked.
   [[noreturn]] void ReportState() const;
 
   // As above; returns if it is the start of a block in use.

@@ -394,6 +394,13 @@ bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
 bh_result Inspect(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
                   uint64_t) {
   const bulkhead_found found = bulkhead_backend_find(address);
+  const bool in_use = found.state == BULKHEAD_BLOCK_LIVE ||
+                      found.state == BULKHEAD_BLOCK_INTERIOR;
+  record.batch[0] = 0;
+  // A cache is a block to jemalloc, but nobody's.
+  if (in_use && PageEntryOf(found.begin) == 0) {
+    return Status(FreeStatus::kNothing);
+  }
   record.batch[0] = found.begin;
   return {found.size, static_cast<uint64_t>(StatusOf(found.state))};
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "isolation/thread/thread_record.h"
 #include "tests/fuzz/forked_run.h"
 #include "tests/fuzz/random_operations.h"
 #include "tests/support/scale.h"
@@ -85,6 +86,15 @@ void FreeOfNoHeap(Executor& executor) {
   free(reinterpret_cast<char*>(&executor) + 64);
 }
 
+void* OwnCache() {
+  free(Fresh(kRootOwner));
+  return reinterpret_cast<void*>(bulkhead::CurrentRecord()->caches[0]);
+}
+void FreeOfACache(Executor&) { free(OwnCache()); }
+void FreeInsideACache(Executor&) {
+  free(static_cast<char*>(OwnCache()) + 8192);
+}
+
 void FreeOfACompartmentThatIsGone(Executor& executor) {
   void* const block = Fresh(kOne);
   Operation destroy;
@@ -118,6 +128,8 @@ const BadOperation kBadOperations[] = {
     {"FreeUnaligned", FreeUnaligned, {"interior-free"}},
     {"FreeInsideALargeOne", FreeInsideALargeOne, {"interior-free"}},
     {"FreeOfNoHeap", FreeOfNoHeap, {"wild-free"}},
+    {"FreeOfACache", FreeOfACache, {"wild-free"}},
+    {"FreeInsideACache", FreeInsideACache, {"wild-free"}},
     {"FreeOfACompartmentThatIsGone",
      FreeOfACompartmentThatIsGone,
      {"wild-free"}},
