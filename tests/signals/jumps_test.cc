@@ -159,14 +159,20 @@ TEST(JumpOutOfAHandler, FromALoopThatAllocatesBetweenMaskedSections) {
   const sigset_t signals = SetOf({SIGUSR1});
   static void* volatile kept;
   kept = nullptr;
-  volatile size_t before = 0;
-  volatile int left = Jumps();
-  while (left > 0) {
-    if (left == Jumps() * 9 / 10) before = ResidentBytes();
+  const auto next = [](size_t size) { return size * 2 % 50000 + 1; };
+  // Each size has been there, however far a jump lets the loop come here.
+  size_t warm = 16;
+  for (int i = 0; i < 2000; ++i, warm = next(warm)) {
+    free(kept);
+    kept = malloc(warm);
+  }
+  EXPECT_TRUE(AllocateInManyClasses());
+  const size_t before = ResidentBytes();
+  for (volatile int left = Jumps(); left > 0;) {
     --left;
     if (sigsetjmp(target, 1) == 0) {
       timer.Once(kSoon);
-      for (size_t size = 16;; size = size * 2 % 50000 + 1) {
+      for (size_t size = 16;; size = next(size)) {
         pthread_sigmask(SIG_BLOCK, &signals, nullptr);
         free(kept);
         kept = malloc(size);
@@ -176,7 +182,9 @@ TEST(JumpOutOfAHandler, FromALoopThatAllocatesBetweenMaskedSections) {
   }
   free(kept);
   EXPECT_TRUE(AllocateInManyClasses());
-  EXPECT_LT(ResidentBytes(), before + kMiB);
+  // A huge page or two may come; a frame of a handler left at each jump would
+  // be more than that.
+  EXPECT_LT(ResidentBytes(), before + 5 * kMiB);
 }
 
 }  // namespace
