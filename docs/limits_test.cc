@@ -167,6 +167,45 @@ void InstallOnSignalStack(void (*handler)(int, siginfo_t*, void*)) {
   if (sigaction(SIGUSR1, &action, nullptr) != 0) _exit(2);
 }
 
+// Its frame takes the place of the interrupted one's.
+void Scribble() {
+  char frame[8192];
+  memset(frame, 1, sizeof(frame));
+  __asm__ volatile("" : : "r"(frame) : "memory");
+}
+BULKHEAD_ENTRY(kScribble, "keys", Scribble);
+
+bh_compartment interrupted;
+
+// How much of its own frame the handler of a signal has changed.
+size_t RaiseAndCount() {
+  char frame[4096];
+  memset(frame, 0, sizeof(frame));
+  __asm__ volatile("" : : "r"(frame) : "memory");
+  // No call into libc, whose frame would be lost too.
+  __asm__ volatile("syscall"
+                   :
+                   : "a"(SYS_tgkill), "D"(getpid()), "S"(gettid()), "d"(SIGUSR1)
+                   : "rcx", "r11", "memory");
+  __asm__ volatile("" : : "r"(frame) : "memory");
+  size_t changed = 0;
+  for (const char byte : frame) changed += byte != 0;
+  // Not even the way back is left.
+  _exit(changed != 0 ? 77 : 1);
+}
+BULKHEAD_ENTRY(kRaiseAndCount, "keys", RaiseAndCount);
+
+TEST_F(LimitsTest, AHandlerThatCallsBackOverwritesAStack) {
+  const ChildResult child = RunInChild([this] {
+    interrupted = keys.handle();
+    InstallOnSignalStack([](int, siginfo_t*, void*) {
+      Compartment(interrupted).Call(kScribble).IgnoreError();
+    });
+    keys.Call(kRaiseAndCount).IgnoreError();
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
+}
+
 constexpr uint64_t kRegisterSecret = 0x5ec2e75ec2e75ec2;
 
 void RaiseWithSecret() {
@@ -321,6 +360,25 @@ TEST_F(LimitsTest, AProgramThatUsesTheGsBaseCannotAllocate) {
                 void* any = malloc(1);
                 __asm__ volatile("" : : "r"(any));
               }).DiedOf(SIGSEGV));
+}
+
+uint64_t Declared() { return 1; }
+BULKHEAD_GATE(kDeclared, "late", Declared);
+uint64_t Another(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t) {
+  return 77;
+}
+
+TEST_F(LimitsTest, GatesCanBeChangedUntilTheirCompartmentIsMade) {
+  const ChildResult child = RunInChild([] {
+    auto* const gate =
+        reinterpret_cast<bh_gate*>(reinterpret_cast<uintptr_t>(&kDeclared));
+    gate->function = Another;
+    __asm__ volatile("" : : "r"(gate) : "memory");
+    bh_compartment late;
+    if (bh_create("late", nullptr, &late) != BH_OK) _exit(1);
+    _exit(static_cast<int>(bh_call(late, &kDeclared, 0, 0, 0, 0, 0, 0).value));
+  });
+  EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
 }
 
 TEST_F(LimitsTest, CompartmentsAreFew) {

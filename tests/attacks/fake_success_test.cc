@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -97,6 +98,39 @@ TEST(FakeSuccessTest, PagesThatAreNotTakenBackEndTheProcess) {
     _exit(bh_destroy(made) == BH_OK ? 3 : 4);
   });
   EXPECT_TRUE(child.DiedOf(SIGABRT)) << child.code << child.errors;
+}
+
+// No filter, but as many mappings as the kernel allows: tagging pages of the
+// reservation would make one more.
+TEST(FakeSuccessTest, WithoutMappingsLeftNothingIsOpened) {
+  const auto child = RunInChild([] {
+    bh_compartment made;
+    if (bh_create("tricked", nullptr, &made) != BH_OK) _exit(1);
+    int ends[2];
+    if (pipe(ends) != 0) _exit(2);
+    int protection = PROT_NONE;
+    // Neighbours that differ stay two mappings.
+    while (mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                0) != MAP_FAILED) {
+      protection ^= PROT_READ;
+    }
+    size_t refused = 0;
+    for (int i = 0; i < 100; ++i) {
+      const void* const block = bh_malloc(made, 1 << 20);
+      if (block == nullptr) {
+        ++refused;
+      } else if (write(ends[1], block, 1) != -1 || errno != EFAULT) {
+        _exit(77);
+      }
+    }
+    bh_compartment next;
+    const bh_status status = bh_create("next", nullptr, &next);
+    const void* const block = status == BH_OK ? bh_malloc(next, 100) : nullptr;
+    if (block == nullptr) ++refused;
+    if (block != nullptr && write(ends[1], block, 1) != -1) _exit(77);
+    _exit(refused != 0 ? 0 : 3);
+  });
+  EXPECT_TRUE(child.ExitedWith(0)) << child.code << child.errors;
 }
 
 TEST(FakeSuccessTest, NoMembarrierIsAnError) {

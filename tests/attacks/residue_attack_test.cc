@@ -7,8 +7,11 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
@@ -119,6 +122,23 @@ TEST(ResidueAttackTest, TheRootFindsNothing) {
   EXPECT_EQ(first.Call(kLeave), absl::OkStatus());
   EXPECT_EQ(first.Destroy(), absl::OkStatus());
   EXPECT_EQ(FindInBlocks(), 0u);
+}
+
+// Whoever got a key that goes back could read what still carries it.
+TEST(ResidueAttackTest, NoKeyGoesBack) {
+  const auto left = [] {
+    std::vector<long> keys;
+    for (long key; (key = syscall(SYS_pkey_alloc, 0, 0)) > 0;) {
+      keys.push_back(key);
+    }
+    for (const long key : keys) syscall(SYS_pkey_free, key);
+    return keys.size();
+  };
+  const Compartment first = Make("first");
+  EXPECT_EQ(first.Call(kLeave), absl::OkStatus());
+  const size_t before = left();
+  EXPECT_EQ(first.Destroy(), absl::OkStatus());
+  EXPECT_EQ(left(), before);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 """The checks of the source tree. Each yields one line for each problem."""
 
 import clang_format
+import defences
 import instructions
 import layering
 import layout
@@ -22,6 +23,7 @@ _CHECKS = (
     ("clang-format", clang_format.check),
     ("shellcheck", shell.check),
     ("links and names in pages", links.check),
+    ("attacks, tests and mutants", defences.check),
 )
 
 

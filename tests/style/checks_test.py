@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import clang_format
+import defences
 import instructions
 import layering
 import layout
@@ -89,6 +90,48 @@ class TreeTest(unittest.TestCase):
         problems = self.problems(links.check, c__good_dot_md=bad)
         self.assertEqual(len(problems), 6, problems)
         self.assertEqual(problems[0], "c/good.md:1: there is no c/no.md")
+
+
+class DefencesTest(TreeTest):
+    _PATCH = "Removes: it\nTarget: //a:x_test {}\n\n--- a/x\n"
+    _TABLE = (
+        "| attack | attacker | defence | tests | mutants |\n"
+        "| --- | --- | --- | --- | --- |\n"
+    )
+
+    def tree(self, pattern, row):
+        return self.problems(
+            defences.check,
+            a__BUILD='name = "x_test"\n',
+            a__x_test_dot_cc="TEST(GateTest, Closes) {}\nTEST_P(FreeTest, IsReported) {}\n",
+            tests__mutants__open_dot_patch=self._PATCH.format(pattern),
+            docs__attacks_dot_md=self._TABLE + row,
+        )
+
+    def test_all_is_there(self):
+        row = "| jump | A1 | it closes | `GateTest.Closes` | `open` |\n"
+        for pattern in ("GateTest.Closes", "Gate*.*", "All/FreeTest.IsReported/*", "*Free*"):
+            self.assertEqual(self.tree(pattern, row), [], pattern)
+
+    def test_a_case_that_is_not_there(self):
+        row = "| jump | A2 | none | - | `open` |\n"
+        for pattern in ("GateTest.Opens", "All/FreeTest.Is/*", "*None*"):
+            (problem,) = self.tree(pattern, row)
+            self.assertIn("no case is called " + pattern, problem)
+
+    def test_an_attack_without_a_test(self):
+        (problem,) = self.tree("GateTest.*", "| jump | A1 | none | - | `open` |\n")
+        self.assertIn("without a test", problem)
+
+    def test_mutants_unnamed_and_unknown(self):
+        problems = self.tree("GateTest.*", "| jump | A1 | x | `GateTest.Closes` | `shut` |\n")
+        self.assertEqual(len(problems), 2, problems)
+        self.assertIn("there is no mutant shut", problems[0])
+        self.assertIn("no page names it", problems[1])
+
+    def test_a_column_too_few(self):
+        (problem,) = self.tree("GateTest.*", "| `open` | A2 | none | - |\n")
+        self.assertIn("4 columns", problem)
 
 
 class LayeringTest(unittest.TestCase):

@@ -9,7 +9,7 @@ import re
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _LABEL = re.compile(r"(?<![\w@:])//([\w/.-]*):([\w.+/-]*\w)")
 _CASE = re.compile(r"`(\w+)\.([A-Z]\w+)`")
-_TEST = re.compile(r"^TEST(?:_[FP])?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.MULTILINE)
+TEST = re.compile(r"^TEST(?:_[FP])?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.MULTILINE)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _INDENTED = re.compile(r"^(?: {4}|\t).*$", re.MULTILINE)
 
@@ -21,7 +21,7 @@ def _anchors(text):
         yield kept.replace(" ", "-")
 
 
-def _target_exists(tree, package, name):
+def target_exists(tree, package, name):
     """Whether a package has a file or a rule of that name, or a macro's rule whose
     name begins with the macro's."""
     if posixpath.join(package, name) in tree.paths:
@@ -52,7 +52,7 @@ def _problems(tree, path, text, cases):
             if problem:
                 yield f"{path}:{number}: {problem}"
         for package, name in _LABEL.findall(line):
-            if not _target_exists(tree, package, name):
+            if not target_exists(tree, package, name):
                 yield f"{path}:{number}: there is no target //{package}:{name}"
         for suite, case in _CASE.findall(line):
             if (suite, case) not in cases and suite in {known for known, _ in cases}:
@@ -66,7 +66,7 @@ def check(tree):
     cases = {
         case
         for path in tree.with_suffix("_test.cc")
-        for case in _TEST.findall(tree.read(path) or "")
+        for case in TEST.findall(tree.read(path) or "")
     }
     for path in tree.with_suffix(".md"):
         yield from _problems(tree, path, _INDENTED.sub("", tree.read(path) or ""), cases)
