@@ -199,11 +199,14 @@ size_t ExhaustByMixture() {
 size_t ExhaustByThreads() {
   std::atomic<size_t> served{0};
   // All threads have their stacks before the first one takes what there is.
+  std::atomic<int> ready{0};
   std::promise<void> all_started;
   const std::shared_future<void> start = all_started.get_future().share();
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&served, start] {
+  constexpr int kThreads = 4;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&served, &ready, start] {
+      ++ready;
       start.wait();
       Blocks blocks;
       served += blocks.TakeAll(20 * kKiB, Malloc);
@@ -212,6 +215,7 @@ size_t ExhaustByThreads() {
       blocks.Free(SIZE_MAX);
     });
   }
+  while (ready != kThreads) std::this_thread::yield();
   all_started.set_value();
   for (std::thread& thread : threads) thread.join();
   return served;
