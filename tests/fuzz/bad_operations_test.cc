@@ -22,6 +22,12 @@ namespace {
 
 using bulkhead_test::Scaled;
 
+// Hides from the compiler which pointer it is.
+void* Launder(void* pointer) {
+  asm volatile("" : "+r"(pointer) : : "memory");
+  return pointer;
+}
+
 // A block of the owner's that was allocated just now.
 // Runs in: the owner's domain.
 void* Fresh(Owner owner, size_t size = 200) {
@@ -52,8 +58,9 @@ void SizeFromOutside(Executor&) {
 void FreeTwice(Owner owner, size_t size) {
   void* const block = Fresh(owner, size);
   TheDomains().Run(ScopeOf(owner), [&] {
+    void* const again = Launder(block);
     free(block);
-    free(block);
+    free(again);
   });
 }
 void FreeTwiceInTheRoot(Executor&) { FreeTwice(kRootOwner, 200); }

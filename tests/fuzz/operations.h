@@ -18,6 +18,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,11 +31,12 @@ enum class Kind : uint8_t {
 #undef BH_OPERATION
 };
 
-inline constexpr unsigned kKinds =
-#define BH_OPERATION(enumerator, name, text) +1
+inline constexpr Kind kAllKinds[] = {
+#define BH_OPERATION(enumerator, name, text) Kind::enumerator,
 #include "tests/fuzz/operations.inc"
 #undef BH_OPERATION
-    ;
+};
+inline constexpr unsigned kKinds = std::size(kAllKinds);
 
 inline constexpr unsigned kThreads = 4;  // 0 is the one that reads the list
 inline constexpr unsigned kCompartments = 4;
