@@ -168,7 +168,9 @@ const char* TryRefused(unsigned which, void* block) {
       given = reallocarray(block, half, 2);
       break;
   }
-  return given == nullptr && errno == ENOMEM ? nullptr : name;
+  if (given == nullptr && errno == ENOMEM) return nullptr;
+  free(given);
+  return name;
 }
 
 }  // namespace bulkhead_fuzz
