@@ -215,6 +215,7 @@ void StartHeap() {
   const uintptr_t live = reservation.live_map().begin;
   bulkhead_heap_maps.begin = reservation.begin();
   bulkhead_heap_maps.pages = PageMap();
+  bulkhead_heap_maps.allocated = AllocationBitmap();
   bulkhead_heap_maps.live = reinterpret_cast<unsigned char*>(live);
   bulkhead_heap_maps.live_bias = live - (reservation.begin() >> kGranuleShift);
   StartHeapMonitor();

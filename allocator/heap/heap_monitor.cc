@@ -3,6 +3,8 @@
 
 #include "allocator/heap/heap_monitor.h"
 
+#include "allocator/heap/allocation_bitmap.h"
+#include "allocator/heap/depot.h"
 #include "allocator/heap/measure_monitor.h"
 #include "allocator/heap/page_map.h"
 #include "allocator/heap/thread_cache.h"
@@ -34,6 +36,7 @@ uintptr_t Commit(uint32_t owner, size_t bytes, size_t alignment) {
 bool HasHeap(CompartmentId id) { return ArenaOf(id) != BULKHEAD_NO_ARENA; }
 
 bool CreateHeap(CompartmentId id) {
+  if (!MakeDepots(id)) return false;
   arenas[Index(id)] = bulkhead_backend_make_arena(Index(id));
   return arenas[Index(id)] != BULKHEAD_NO_ARENA;
 }
@@ -42,6 +45,7 @@ void DiscardHeap(CompartmentId id) {
   bulkhead_backend_destroy_arena(ArenaOf(id));
   arenas[Index(id)] = BULKHEAD_NO_ARENA;
   ForgetCounts(id);
+  ForgetDepots(id);
   for (const HeapRun& run : RowOf(id).runs) {
     UnmapPages(run.cages.begin, run.committed);
   }
@@ -84,12 +88,28 @@ bool CallerMayWrite(const ThreadRecord& record, CompartmentId owner) {
   return false;
 }
 
+bool IsSmall(SizeClass size_class) { return Index(size_class) < kSmallClasses; }
+
+// As bulkhead_backend_find(), of blocks that are with the program or in a
+// cache: jemalloc takes what lies in a depot for one of these.
+bulkhead_found Find(uintptr_t address) {
+  bulkhead_found found = bulkhead_backend_find(address);
+  const bool in_use = found.state == BULKHEAD_BLOCK_LIVE ||
+                      found.state == BULKHEAD_BLOCK_INTERIOR;
+  if (in_use && IsSmall(ClassOf(found.size)) && !IsOut(found.begin)) {
+    found.state = BULKHEAD_BLOCK_FREE;
+  }
+  return found;
+}
+
 // Finds out whether the caller may free or change the block at `address`.
 FreeStatus Check(const ThreadRecord& record, uintptr_t address,
                  CompartmentId& owner, size_t& size) {
   if (!FindOwner(address, owner)) return FreeStatus::kNothing;
   if (!CallerMayWrite(record, owner)) return FreeStatus::kForeign;
-  const FreeStatus status = StatusOf(bulkhead_backend_inspect(address, &size));
+  const bulkhead_found found = Find(address);
+  const FreeStatus status = StatusOf(found.state);
+  size = found.size;
   // A cache is a block to jemalloc, but nobody's to free.
   if (status == FreeStatus::kDone && PageEntryOf(address) == 0) {
     return FreeStatus::kNothing;
@@ -110,12 +130,11 @@ bool ClaimPages(uintptr_t block, uint32_t entry) {
 // since.
 FreeStatus FreeOnce(uintptr_t block, CompartmentId owner) {
   const uint32_t entry = PageEntryOf(block);
-  const uint32_t size_class = entry >> kTagBits;
-  if (entry != 0 && size_class < kSmallClasses) {
-    bulkhead_block state;
-    bulkhead_backend_flush(ArenaOf(owner), size_class, &block, 1,
-                           BULKHEAD_TRIP_SINGLE, &state);
-    return StatusOf(state);
+  const SizeClass size_class{entry >> kTagBits};
+  if (entry != 0 && IsSmall(size_class)) {
+    return PutBlocks(owner, size_class, &block, 1, Trip::kSingle) == 1
+               ? FreeStatus::kDone
+               : FreeStatus::kFree;
   }
   if (!ClaimPages(block, entry)) return FreeStatus::kFree;
   bulkhead_backend_count_trip(ArenaOf(owner),
@@ -125,31 +144,56 @@ FreeStatus FreeOnce(uintptr_t block, CompartmentId owner) {
   return FreeStatus::kDone;
 }
 
-uintptr_t TakeBlock(CompartmentId id, size_t size, size_t alignment,
-                    bool& zeroed) {
-  uintptr_t block =
-      bulkhead_backend_allocate(ArenaOf(id), size, alignment, &zeroed);
-  if (block == 0 && size <= CommittedBytes(RowOf(id))) {
-    // jemalloc cuts no small block out of a much larger run of freed pages,
-    // unless they have been purged: nothing would ever come of those again.
-    bulkhead_backend_purge(ArenaOf(id));
-    block = bulkhead_backend_allocate(ArenaOf(id), size, alignment, &zeroed);
+// jemalloc cuts no small block out of a much larger run of freed pages, unless
+// they have been purged: nothing would ever come of those again.
+void GatherFreePages(CompartmentId id) {
+  DrainDepots(id);
+  bulkhead_backend_purge(ArenaOf(id));
+}
+
+size_t TakeSmall(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
+                 size_t wanted, Trip trip) {
+  size_t count = TakeBlocks(id, size_class, blocks, wanted, trip);
+  if (count == 0 && CommittedBytes(RowOf(id)) != 0) {
+    GatherFreePages(id);
+    count = TakeBlocks(id, size_class, blocks, wanted, trip);
   }
+  return count;
+}
+
+void MapLarge(uintptr_t block, CompartmentId id) {
+  const uint32_t number = bulkhead_backend_pages_of(block).size_class;
+  MapBlock(block,
+           PageEntry(SizeClass{number < kLastClass ? number : kLastClass}, id));
+}
+
+uintptr_t TakeLarge(CompartmentId id, size_t size, size_t alignment,
+                    bool& zeroed) {
+  const bulkhead_arena arena = ArenaOf(id);
+  uintptr_t block = bulkhead_backend_allocate(arena, size, alignment, &zeroed);
+  if (block == 0 && size <= CommittedBytes(RowOf(id))) {
+    GatherFreePages(id);
+    block = bulkhead_backend_allocate(arena, size, alignment, &zeroed);
+  }
+  if (block != 0) MapLarge(block, id);
   return block;
 }
 
-void Map(uintptr_t block, CompartmentId id) {
-  const uint32_t size_class = bulkhead_backend_pages_of(block).size_class;
-  MapBlock(block, PageEntry(SizeClass{size_class < kLastClass ? size_class
-                                                              : kLastClass},
-                            id));
+// A block of any size, in the page map. 0: no memory.
+uintptr_t TakeBlock(CompartmentId id, size_t size, size_t alignment,
+                    bool& zeroed) {
+  if (!ClassesAlign(alignment) || !IsSmall(ClassOf(size, alignment))) {
+    return TakeLarge(id, size, alignment, zeroed);
+  }
+  uintptr_t block = 0;
+  zeroed = false;
+  TakeSmall(id, ClassOf(size, alignment), &block, 1, Trip::kSingle);
+  return block;
 }
 
 bool Probe(CompartmentId id) {
   bool zeroed = false;
-  const uintptr_t block = TakeBlock(id, 1, 16, zeroed);
-  if (block != 0) Map(block, id);
-  return block != 0;
+  return TakeBlock(id, 1, 16, zeroed) != 0;
 }
 
 bh_result Allocate(ThreadRecord& record, uint64_t row, uint64_t size,
@@ -164,7 +208,6 @@ bh_result Allocate(ThreadRecord& record, uint64_t row, uint64_t size,
   bool zeroed = false;
   const uintptr_t block = TakeBlock(id, size, alignment, zeroed);
   if (block == 0) return {};
-  Map(block, id);
   return {block, static_cast<uint64_t>(zeroed ? AllocateStatus::kZeroed
                                               : AllocateStatus::kAsIs)};
 }
@@ -176,64 +219,49 @@ bh_result Refill(ThreadRecord& record, uint64_t raw_class, uint64_t wanted,
       wanted > kMostBatch) {
     return {};
   }
-  const SizeClass size_class{static_cast<uint32_t>(raw_class)};
-  size_t count = bulkhead_backend_fill(ArenaOf(id), Index(size_class),
-                                       record.batch, wanted);
-  if (count == 0 && CommittedBytes(RowOf(id)) != 0) {
-    bulkhead_backend_purge(ArenaOf(id));
-    count = bulkhead_backend_fill(ArenaOf(id), Index(size_class), record.batch,
-                                  wanted);
-  }
-  const uint32_t entry = PageEntry(size_class, id);
-  for (size_t i = 0; i < count; ++i) {
-    if (PageEntryOf(record.batch[i]) != entry) MapBlock(record.batch[i], entry);
-  }
-  return {count, 0};
+  return {TakeSmall(id, SizeClass{static_cast<uint32_t>(raw_class)},
+                    record.batch, wanted, Trip::kBatch),
+          0};
 }
 
-// What is wrong with an address of which the page map says that no block of
-// the expected class and owner, `id`, starts there.
+// What is wrong with an address where no block of the expected class and owner,
+// `id`, starts that is out.
 bh_result WhyNotOf(CompartmentId id, uintptr_t address) {
   CompartmentId owner;
   if (!FindOwner(address, owner)) return Status(FreeStatus::kNothing, address);
   if (owner != id) return Status(FreeStatus::kForeign, address);
-  size_t size;
-  const FreeStatus status = StatusOf(bulkhead_backend_inspect(address, &size));
+  const FreeStatus status = StatusOf(Find(address).state);
   return Status(status == FreeStatus::kDone ? FreeStatus::kNothing : status,
                 address);
+}
+
+// As PutBlocks(), of a class of whole pages.
+size_t PutPages(CompartmentId id, SizeClass size_class, const uintptr_t* blocks,
+                size_t count) {
+  const uint32_t entry = PageEntry(size_class, id);
+  size_t done = 0;
+  for (; done < count; ++done) {
+    const uintptr_t block = blocks[done];
+    if (!reservation.Contains(block) || PageEntryOf(block) != entry ||
+        !ClaimPages(block, entry)) {
+      break;
+    }
+    bulkhead_backend_free(block);
+  }
+  bulkhead_backend_count_trip(ArenaOf(id), Index(size_class),
+                              BULKHEAD_TRIP_FLUSH);
+  return done;
 }
 
 // Puts blocks back that a cache of `id` held: whatever stands in `blocks`.
 bh_result PutBack(CompartmentId id, SizeClass size_class,
                   const uintptr_t* blocks, size_t count) {
   if (count == 0) return {};
-  const uint32_t entry = PageEntry(size_class, id);
-  for (size_t i = 0; i < count; ++i) {
-    if (!reservation.Contains(blocks[i]) || PageEntryOf(blocks[i]) != entry) {
-      return WhyNotOf(id, blocks[i]);
-    }
-  }
-  bulkhead_block state = BULKHEAD_BLOCK_LIVE;
-  size_t done = 0;
-  if (Index(size_class) < kSmallClasses) {
-    done = bulkhead_backend_flush(ArenaOf(id), Index(size_class), blocks, count,
-                                  BULKHEAD_TRIP_FLUSH, &state);
-  } else {
-    for (; done < count; ++done) {
-      size_t size;
-      state = bulkhead_backend_inspect(blocks[done], &size);
-      if (state != BULKHEAD_BLOCK_LIVE) break;
-      if (!ClaimPages(blocks[done], entry)) {
-        state = BULKHEAD_BLOCK_FREE;
-        break;
-      }
-      bulkhead_backend_free(blocks[done]);
-    }
-    bulkhead_backend_count_trip(ArenaOf(id), Index(size_class),
-                                BULKHEAD_TRIP_FLUSH);
-  }
-  if (done == count) return {};
-  return Status(StatusOf(state), blocks[done]);
+  const size_t done =
+      IsSmall(size_class)
+          ? PutBlocks(id, size_class, blocks, count, Trip::kBatch)
+          : PutPages(id, size_class, blocks, count);
+  return done == count ? bh_result{} : WhyNotOf(id, blocks[done]);
 }
 
 // Puts back `count` blocks of a bin, from a slot on, loading each slot once.
@@ -372,28 +400,27 @@ bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
   size_t had;
   const FreeStatus status = Check(record, address, owner, had);
   if (status != FreeStatus::kDone) return Status(status, address);
-  if (size > PTRDIFF_MAX || Index(ClassOf(had)) < kSmallClasses) {
+  if (size > PTRDIFF_MAX || IsSmall(ClassOf(had))) {
     return Status(FreeStatus::kNoMemory);
   }
   if (!ClaimPages(address, PageEntryOf(address))) {
     return Status(FreeStatus::kFree, address);
   }
   const bool resized = bulkhead_backend_resize(address, size);
-  Map(address, owner);
+  MapLarge(address, owner);
   if (resized) return {};
   bool zeroed = false;
   const uintptr_t block = may_move != 0 && owner == record.caller
                               ? TakeBlock(owner, size, 16, zeroed)
                               : 0;
   if (block == 0) return Status(FreeStatus::kNoMemory);
-  Map(block, owner);
   return Status(FreeStatus::kMoved, block);
 }
 
 // Where the block begins goes to the record's batch.
 bh_result Inspect(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
                   uint64_t) {
-  const bulkhead_found found = bulkhead_backend_find(address);
+  const bulkhead_found found = Find(address);
   const bool in_use = found.state == BULKHEAD_BLOCK_LIVE ||
                       found.state == BULKHEAD_BLOCK_INTERIOR;
   record.batch[0] = 0;
@@ -407,16 +434,34 @@ bh_result Inspect(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
 
 bh_result Tick(ThreadRecord& record, uint64_t, uint64_t, uint64_t, uint64_t) {
   const CompartmentId id = record.caller;
-  if (HasHeap(id)) bulkhead_backend_tick(ArenaOf(id));
+  if (!HasHeap(id)) return {};
+  LookAfterDepots(id);
+  bulkhead_backend_tick(ArenaOf(id));
   return {};
 }
 
 bh_result Purge(ThreadRecord& record, uint64_t row, uint64_t, uint64_t,
                 uint64_t) {
   if (row >= BH_MAX_COMPARTMENTS) return {};
-  const HeapVisit visit(record, CompartmentId{static_cast<uint32_t>(row)});
-  if (visit.ok()) bulkhead_backend_purge(arenas[row]);
+  const CompartmentId id{static_cast<uint32_t>(row)};
+  const HeapVisit visit(record, id);
+  if (visit.ok()) GatherFreePages(id);
   return {};
+}
+
+void BeforeFork() {
+  LockDepots();
+  bulkhead_backend_before_fork();
+}
+
+void AfterForkInParent() {
+  bulkhead_backend_after_fork_in_parent();
+  UnlockDepots();
+}
+
+void AfterForkInChild() {
+  bulkhead_backend_after_fork_in_child();
+  UnlockDepots();
 }
 
 }  // namespace
@@ -429,9 +474,9 @@ void StartHeapMonitor() {
   heap_hooks.discard = DiscardHeap;
   heap_hooks.leave = Leave;
   heap_hooks.abandon = AbandonCaches;
-  heap_hooks.before_fork = bulkhead_backend_before_fork;
-  heap_hooks.after_fork_in_parent = bulkhead_backend_after_fork_in_parent;
-  heap_hooks.after_fork_in_child = bulkhead_backend_after_fork_in_child;
+  heap_hooks.before_fork = BeforeFork;
+  heap_hooks.after_fork_in_parent = AfterForkInParent;
+  heap_hooks.after_fork_in_child = AfterForkInChild;
   heap_hooks.calls = {MakeCache, Refill,  Flush, Allocate, Free,
                       Resize,    Inspect, Tick,  Purge,    Measure};
   initialise_backend_state = InitialiseState;

@@ -3,6 +3,7 @@
 
 #include "allocator/heap/measure_monitor.h"
 
+#include "allocator/heap/depot.h"
 #include "allocator/heap/heap_monitor.h"
 #include "allocator/heap/thread_cache.h"
 #include "allocator/jemalloc/backend.h"
@@ -60,12 +61,22 @@ uint64_t CachedBlocks(CompartmentId id, SizeClass size_class) {
   return blocks;
 }
 
+// What the monitor moved of a class, as if all of it were the program's.
+MeasuredClass MeasureMoves(CompartmentId id, uint32_t size_class) {
+  if (size_class < kSmallClasses) {
+    const DepotCounts moved = CountsOf(id, SizeClass{size_class});
+    return {size_class, moved.allocations, moved.frees,   0,
+            0,          moved.refills,     moved.flushes, moved.trips};
+  }
+  bulkhead_class_stats moved;
+  bulkhead_backend_class_stats(ArenaOf(id), size_class, &moved);
+  return {size_class, moved.allocations, moved.frees, 0, 0,
+          0,          moved.flushes,     moved.trips};
+}
+
 // REQUIRES: the heap's memory is readable.
 MeasuredClass MeasureClass(CompartmentId id, uint32_t size_class) {
-  bulkhead_class_stats stats;
-  bulkhead_backend_class_stats(ArenaOf(id), size_class, &stats);
-  MeasuredClass measured = {size_class,    stats.allocations, stats.frees, 0, 0,
-                            stats.refills, stats.flushes,     stats.trips};
+  MeasuredClass measured = MeasureMoves(id, size_class);
   const CacheCounts& own = counts[Index(id)];
   if (SizeClass{size_class} == ClassOf(kCacheBytes)) {
     const uint64_t made = Load(own.made);
@@ -114,7 +125,7 @@ void MeasureAll(ThreadRecord& record, CompartmentId id) {
   measured.active_bytes = stats.active_bytes;
   measured.dirty_bytes = stats.dirty_bytes;
   measured.metadata_bytes = stats.metadata_bytes;
-  measured.free_blocks = stats.free_blocks;
+  measured.free_blocks = stats.free_blocks + BlocksInDepots(id);
   measured.caches =
       Less(Load(counts[Index(id)].made), Load(counts[Index(id)].freed));
   measured.monitor_entries = MonitorEntriesOf(id);

@@ -3,12 +3,12 @@
 
 // What the monitor tells of a heap, as it leaves it in the caller's record.
 //
-// Numbers of blocks and trips are counted where the monitor moves blocks, by
-// jemalloc under the locks that it holds anyway, and are exact at some moment
-// during the call. What lies in caches is counted by the caches' owners, in
-// memory that the monitor does not trust: exact for a thread that asks about
-// its own, an estimate while others run, and whatever a hostile compartment
-// says of itself, up to what its caches could hold.
+// Numbers of blocks and trips are counted where the monitor moves blocks, under
+// the locks that it holds anyway, and are exact at some moment during the call.
+// What lies in caches is counted by the caches' owners, in memory that the
+// monitor does not trust: exact for a thread that asks about its own, an
+// estimate while others run, and whatever a hostile compartment says of itself,
+// up to what its caches could hold.
 
 #ifndef BULKHEAD_ALLOCATOR_HEAP_MEASUREMENT_H_
 #define BULKHEAD_ALLOCATOR_HEAP_MEASUREMENT_H_
@@ -42,12 +42,12 @@ inline constexpr size_t kClassesAtOnce =
     kMostBatch * sizeof(uintptr_t) / sizeof(MeasuredClass);
 
 struct MeasuredHeap {
-  uint64_t active_bytes = 0;         // of pages that belong to blocks and slabs
-  uint64_t dirty_bytes = 0;          // of pages freed and not yet given back
-  uint64_t metadata_bytes = 0;       // of jemalloc's own
-  uint64_t free_blocks = 0;          // in slabs, and runs of free pages
-  uint64_t caches = 0;               // of threads
-  uint64_t monitor_entries = 0;      // by threads while they were inside
+  uint64_t active_bytes = 0;     // of pages that belong to blocks and slabs
+  uint64_t dirty_bytes = 0;      // of pages freed and not yet given back
+  uint64_t metadata_bytes = 0;   // of jemalloc's own
+  uint64_t free_blocks = 0;      // in depots and slabs, and runs of free pages
+  uint64_t caches = 0;           // of threads
+  uint64_t monitor_entries = 0;  // by threads while they were inside
   uint64_t all_monitor_entries = 0;  // of the process; asked of the root alone
   CompartmentPages pages = {};
 };

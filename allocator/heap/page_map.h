@@ -40,6 +40,7 @@ struct HeapMaps {
   // start, takes the long way.
   uintptr_t live_bias = 0;
   uint64_t tabled = 0;
+  uint64_t* allocated = nullptr;  // allocation_bitmap.h
 };
 static_assert(offsetof(HeapMaps, begin) == BH_MAPS_BEGIN);
 static_assert(offsetof(HeapMaps, granules) == BH_MAPS_GRANULES);

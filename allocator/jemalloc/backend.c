@@ -205,37 +205,28 @@ static edata_t* find_slab(tsdn_t* tsdn, edata_t* last, uintptr_t pointer) {
              : context.edata;
 }
 
-/* Whether this is a slab of the class and the arena now. REQUIRES: the lock of
- * the class's bin. */
-static bool is_slab_of(const edata_t* edata, szind_t size_class,
-                       unsigned arena) {
-  return edata_state_get(edata) == extent_state_active &&
-         edata_slab_get(edata) && edata_szind_get(edata) == size_class &&
-         edata_arena_ind_get(edata) == arena;
-}
-
-/* Marks the block at `offset` in a slab of this class as free. What it was
- * before, LIVE alone if it has been done. */
-static inline bulkhead_block mark_free(bitmap_t* bitmap, const bin_info_t* bin,
-                                       div_info_t* divide, size_t offset) {
+/* Whether `slab` is one of the class and the arena now, and a block that is in
+ * use starts at `offset` in it: marks that as free. REQUIRES: the lock of the
+ * class's bin. */
+static inline bool mark_free(edata_t* slab, szind_t size_class, unsigned arena,
+                             div_info_t* divide, size_t offset) {
+  const bin_info_t* bin = &bin_infos[size_class];
+  bitmap_t* bitmap = edata_slab_data_get(slab)->bitmap;
   size_t index;
 
-  if (offset >= bin->slab_size) {
-    return BULKHEAD_BLOCK_NONE;
+  if (edata_state_get(slab) != extent_state_active || !edata_slab_get(slab) ||
+      edata_szind_get(slab) != size_class ||
+      edata_arena_ind_get(slab) != arena || offset >= bin->slab_size) {
+    return false;
   }
   /* Rounds down as long as a slab's size times a region's is below 2^32. */
   index = div_compute(divide, offset);
-  if (index >= bin->nregs) {
-    return BULKHEAD_BLOCK_NONE;
-  }
-  if (!bitmap_get(bitmap, &bin->bitmap_info, index)) {
-    return BULKHEAD_BLOCK_FREE;
-  }
-  if (index * bin->reg_size != offset) {
-    return BULKHEAD_BLOCK_INTERIOR;
+  if (index * bin->reg_size != offset ||
+      !bitmap_get(bitmap, &bin->bitmap_info, index)) {
+    return false;
   }
   bitmap_unset(bitmap, &bin->bitmap_info, index);
-  return BULKHEAD_BLOCK_LIVE;
+  return true;
 }
 
 /* Notes that `freed` blocks of a slab have become free, as
@@ -260,8 +251,7 @@ static bool count_freed(tsdn_t* tsdn, arena_t* arena, bin_t* bin, edata_t* slab,
 }
 
 size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
-                              const uintptr_t* blocks, size_t count,
-                              bulkhead_trip trip, bulkhead_block* state) {
+                              const uintptr_t* blocks, size_t count) {
   tsdn_t* tsdn = tsdn_fetch();
   arena_t* arena = arena_of(arena_index);
   const bin_info_t* bin_info = &bin_infos[size_class];
@@ -274,28 +264,21 @@ size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
   bin_t* bin = arena_get_bin(arena, size_class, 0);
 
   assert(count <= BULKHEAD_MOST_FLUSHED);
-  *state = BULKHEAD_BLOCK_LIVE;
   for (i = 0; i < count; i++) {
     slabs[i] = find_slab(tsdn, i == 0 ? NULL : slabs[i - 1], blocks[i]);
   }
   malloc_mutex_lock(tsdn, &bin->lock);
   arena_dalloc_bin_locked_begin(&info, size_class);
-  for (i = 0; i < count && *state == BULKHEAD_BLOCK_LIVE;) {
+  for (i = 0; i < count;) {
     edata_t* slab = slabs[i];
-    bitmap_t* bitmap;
-    uintptr_t address;
 
-    if (slab == NULL || !is_slab_of(slab, size_class, arena_index)) {
-      *state = BULKHEAD_BLOCK_NONE;
-      break;
+    for (begin = i; i < count && slabs[i] == slab && slab != NULL &&
+                    mark_free(slab, size_class, arena_index, &info.div_info,
+                              blocks[i] - (uintptr_t)edata_addr_get(slab));
+         i++) {
     }
-    bitmap = edata_slab_data_get(slab)->bitmap;
-    address = (uintptr_t)edata_addr_get(slab);
-    for (begin = i; i < count && slabs[i] == slab; i++) {
-      *state = mark_free(bitmap, bin_info, &info.div_info, blocks[i] - address);
-      if (*state != BULKHEAD_BLOCK_LIVE) {
-        break;
-      }
+    if (i == begin) {
+      break;
     }
     info.ndalloc += i - begin;
     if (count_freed(tsdn, arena, bin, slab, bin_info, i - begin)) {
@@ -303,14 +286,6 @@ size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
     }
   }
   arena_dalloc_bin_locked_finish(tsdn, arena, bin, &info);
-  if (config_stats) {
-    /* jemalloc counts as a request what leaves past the caches. */
-    if (trip == BULKHEAD_TRIP_SINGLE) {
-      bin->stats.nrequests++;
-    } else {
-      bin->stats.nflushes++;
-    }
-  }
   malloc_mutex_unlock(tsdn, &bin->lock);
   arena_decay_ticks(tsdn, arena, (unsigned)count);
   while (empties > 0) {
@@ -441,13 +416,6 @@ bulkhead_found bulkhead_backend_find(uintptr_t address) {
         found.begin == address ? BULKHEAD_BLOCK_LIVE : BULKHEAD_BLOCK_INTERIOR;
   }
   return found;
-}
-
-bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size) {
-  const bulkhead_found found = bulkhead_backend_find(address);
-
-  *size = found.size;
-  return found.state;
 }
 
 void bulkhead_backend_free(uintptr_t pointer) {

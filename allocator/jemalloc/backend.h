@@ -58,24 +58,21 @@ typedef enum bulkhead_block {
 size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,
                              uintptr_t* blocks, size_t count);
 
-/* How blocks come back to an arena in one call of the monitor, for its counts.
+/* Puts blocks of a small size class back, up to the first that is not the start
+ * of a block in use of this class and arena: its place is returned.
+ * REQUIRES: count <= BULKHEAD_MOST_FLUSHED. */
+#define BULKHEAD_MOST_FLUSHED 64
+size_t bulkhead_backend_flush(bulkhead_arena arena, unsigned size_class,
+                              const uintptr_t* blocks, size_t count);
+
+/* How blocks of whole pages come back to an arena in one call of the monitor.
  */
 typedef enum bulkhead_trip {
   BULKHEAD_TRIP_FLUSH, /* out of a cache */
   BULKHEAD_TRIP_SINGLE /* a block by itself */
 } bulkhead_trip;
 
-/* Puts blocks of a small size class back, up to the first that is not the start
- * of a block in use of this class and arena: its place is returned, what it is
- * goes to `state`. The addresses may be anything.
- * REQUIRES: count <= BULKHEAD_MOST_FLUSHED. */
-#define BULKHEAD_MOST_FLUSHED 64
-size_t bulkhead_backend_flush(bulkhead_arena arena, unsigned size_class,
-                              const uintptr_t* blocks, size_t count,
-                              bulkhead_trip trip, bulkhead_block* state);
-
-/* Counts a trip of blocks of whole pages, of another size class, which
- * bulkhead_backend_free() frees. */
+/* Counts a trip of such blocks, which bulkhead_backend_free() frees. */
 void bulkhead_backend_count_trip(bulkhead_arena arena, unsigned size_class,
                                  bulkhead_trip trip);
 
@@ -102,9 +99,6 @@ typedef struct bulkhead_found {
 } bulkhead_found;
 bulkhead_found bulkhead_backend_find(uintptr_t address);
 
-/* The same without where the block begins. */
-bulkhead_block bulkhead_backend_inspect(uintptr_t address, size_t* size);
-
 /* Frees a block of whole pages. REQUIRES: it is in use, its page map entry is
  * gone, and nobody else frees it. */
 void bulkhead_backend_free(uintptr_t block);
@@ -122,16 +116,15 @@ void bulkhead_backend_purge(bulkhead_arena arena);
 /* The smallest usable size that serves `size`; 0: none does. */
 size_t bulkhead_backend_good_size(size_t size);
 
-/* What moved of one size class since the arena was made, exact at some moment
- * during the call. A trip is a call that moved blocks. */
+/* What moved of one size class of whole pages since the arena was made, exact
+ * at some moment during the call. A trip is a call that moved blocks. */
 typedef struct bulkhead_class_stats {
   uint64_t allocations; /* blocks that left */
   uint64_t frees;       /* blocks that came back */
-  uint64_t refills;     /* trips of bulkhead_backend_fill() */
   uint64_t flushes;     /* BULKHEAD_TRIP_FLUSH */
-  uint64_t trips;       /* these, and those with a block by itself */
+  uint64_t trips;       /* all */
 } bulkhead_class_stats;
-/* REQUIRES: size_class < BULKHEAD_CLASSES. */
+/* REQUIRES: no small size class, and below BULKHEAD_CLASSES. */
 void bulkhead_backend_class_stats(bulkhead_arena arena, unsigned size_class,
                                   bulkhead_class_stats* stats);
 

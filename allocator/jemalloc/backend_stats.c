@@ -10,27 +10,11 @@ _Static_assert(SC_NSIZES == BULKHEAD_CLASSES, "backend.h says how many");
 void bulkhead_backend_class_stats(bulkhead_arena arena_index,
                                   unsigned size_class,
                                   bulkhead_class_stats* stats) {
-  arena_t* arena = arena_of(arena_index);
-  tsdn_t* tsdn = tsdn_fetch();
-  arena_stats_large_t* large;
+  arena_stats_large_t* large =
+      large_stats_of(arena_of(arena_index), size_class);
 
-  if (size_class < SC_NBINS) {
-    bin_t* bin = arena_get_bin(arena, size_class, 0);
-
-    malloc_mutex_lock(tsdn, &bin->lock);
-    stats->allocations = bin->stats.nmalloc;
-    stats->frees = bin->stats.ndalloc;
-    stats->refills = bin->stats.nfills;
-    stats->flushes = bin->stats.nflushes;
-    stats->trips =
-        bin->stats.nfills + bin->stats.nflushes + bin->stats.nrequests;
-    malloc_mutex_unlock(tsdn, &bin->lock);
-    return;
-  }
-  large = large_stats_of(arena, size_class);
   stats->frees = locked_read_u64_unsynchronized(&large->ndalloc);
   stats->allocations = locked_read_u64_unsynchronized(&large->nmalloc);
-  stats->refills = 0;
   stats->flushes = locked_read_u64_unsynchronized(&large->nflushes);
   stats->trips = stats->allocations + stats->flushes +
                  locked_read_u64_unsynchronized(&large->nrequests);

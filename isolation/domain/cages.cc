@@ -35,7 +35,7 @@ bool Protect(const CompartmentRow& row, PageRange pages) {
 // there are caches to use it.
 bool ProtectHeap(const CompartmentRow& row, PageRange pages) {
   const bool has_caches = IsRoot(row) || enforcement == Enforcement::kPku;
-  return OpenPageMapOf(pages) && Protect(row, pages) &&
+  return OpenMapsOf(pages) && Protect(row, pages) &&
          (!has_caches || Protect(row, reservation.LiveMapOf(pages)));
 }
 

@@ -47,14 +47,41 @@ constinit BULKHEAD_SEALED Lock lock;
 constinit BULKHEAD_SEALED Region records ABSL_GUARDED_BY(lock);
 constinit BULKHEAD_SEALED Region metadata ABSL_GUARDED_BY(lock);
 constinit BULKHEAD_SEALED uintptr_t next_stack ABSL_GUARDED_BY(lock) = 0;
+// Both constant after the start, but that is later than other constants.
 constinit BULKHEAD_SEALED uint32_t* page_map = nullptr;
+constinit BULKHEAD_SEALED uint64_t* allocation_bitmap = nullptr;
 
-bool ProtectMap(PageRange pages, int protection) {
+// What one byte of the bitmap tells of.
+constexpr unsigned kBitmapShift = kGranuleShift + 3;
+
+bool ProtectMaps(PageRange pages, int protection) {
   const long done = metadata_key == kUntagged
                         ? sys::Mprotect(pages.begin, pages.bytes, protection)
                         : sys::PkeyMprotect(pages.begin, pages.bytes,
                                             protection, Number(metadata_key));
   return done == 0;
+}
+
+// Of a table with a part for every page of the reservation, the pages for which
+// `part` gives the address.
+template <typename PartOf>
+PageRange PartsOf(PageRange pages, PartOf part) {
+  const uintptr_t begin = RoundDown(part(pages.begin), kPageBytes);
+  return {begin, RoundUp(part(pages.end()), kPageBytes) - begin};
+}
+
+PageRange PageMapOf(PageRange pages) {
+  return PartsOf(pages, [](uintptr_t address) {
+    return reinterpret_cast<uintptr_t>(
+        page_map + (address - reservation.begin()) / kPageBytes);
+  });
+}
+
+PageRange AllocationBitmapOf(PageRange pages) {
+  return PartsOf(pages, [](uintptr_t address) {
+    return reinterpret_cast<uintptr_t>(allocation_bitmap) +
+           ((address - reservation.begin()) >> kBitmapShift);
+  });
 }
 
 }  // namespace
@@ -68,23 +95,27 @@ bool PrepareMetadata() {
       records.pages.end(),
       RoundUp(reservation.bytes() / kPageBytes * sizeof(*page_map),
               kPageBytes)};
-  metadata.Set({map.end(), all.end() - map.end()});
+  const PageRange bitmap = {
+      map.end(), RoundUp(reservation.bytes() >> kBitmapShift, kPageBytes)};
+  metadata.Set({bitmap.end(), all.end() - bitmap.end()});
   next_stack = reservation.frames().begin;
   page_map = reinterpret_cast<uint32_t*>(map.begin);
+  allocation_bitmap = reinterpret_cast<uint64_t*>(bitmap.begin);
+  const PageRange maps = {map.begin, bitmap.end() - map.begin};
   // Nobody writes to most of it; a huge page would be resident as a whole.
   // Where the kernel has none, it refuses.
-  sys::Madvise(map.begin, map.bytes, MADV_NOHUGEPAGE);
-  return ProtectMap(map, PROT_READ);
+  sys::Madvise(maps.begin, maps.bytes, MADV_NOHUGEPAGE);
+  return ProtectMaps(maps, PROT_READ);
 }
 
-bool OpenPageMapOf(PageRange pages) {
-  const auto entry = [](uintptr_t address) {
-    return reinterpret_cast<uintptr_t>(
-        page_map + (address - reservation.begin()) / kPageBytes);
-  };
-  const uintptr_t begin = RoundDown(entry(pages.begin), kPageBytes);
-  const uintptr_t end = RoundUp(entry(pages.end()), kPageBytes);
-  return ProtectMap({begin, end - begin}, PROT_READ | PROT_WRITE);
+bool OpenMapsOf(PageRange pages) {
+  return ProtectMaps(PageMapOf(pages), PROT_READ | PROT_WRITE) &&
+         ProtectMaps(AllocationBitmapOf(pages), PROT_READ | PROT_WRITE);
+}
+
+bool ClearAllocationBitmapOf(PageRange cages) {
+  const PageRange bits = AllocationBitmapOf(cages);
+  return sys::Madvise(bits.begin, bits.bytes, MADV_DONTNEED) == 0;
 }
 
 PageRange RecordRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -92,6 +123,7 @@ PageRange RecordRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 uint32_t* PageMap() { return page_map; }
+uint64_t* AllocationBitmap() { return allocation_bitmap; }
 
 void* AllocateMetadata(size_t bytes, size_t alignment) {
   LockHolder hold(lock);

@@ -4,7 +4,7 @@
 // Memory under the keys of metadata and of frames: parts of the reservation
 // that only grow. Zeroed, never reused for anything else.
 //
-//   metadata: [ records | page map | everything else ]
+//   metadata: [ records | page map | allocation bitmap | everything else ]
 //
 // Runs in: the monitor, or start-up.
 
@@ -27,11 +27,18 @@ PageRange RecordRegion();
 
 // An entry for every page of the reservation: 0, or a block of a heap starts in
 // the page, or a slab lies in it (allocator/heap/page_map.h).
-// The map can be read as a whole, and written where OpenPageMapOf() was called.
 uint32_t* PageMap();
 
-// Makes the entries of `pages` writable. False: the kernel has no memory.
-bool OpenPageMapOf(PageRange pages);
+// A bit for every 16 bytes of the reservation (allocation_bitmap.h there).
+uint64_t* AllocationBitmap();
+
+// Both can be read as a whole, and written where this was called: makes what
+// they say of `pages` writable. False: the kernel has no memory.
+bool OpenMapsOf(PageRange pages);
+
+// Makes the bits of `cages` zero, and their memory the kernel's again.
+// REQUIRES: whole cages. False: the kernel refuses.
+bool ClearAllocationBitmapOf(PageRange cages);
 
 // Bytes at an address that is a multiple of `alignment` (a power of two), or
 // nullptr when the region or the kernel's memory is used up. Thread-safe.

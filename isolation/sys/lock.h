@@ -21,10 +21,14 @@ class ABSL_LOCKABLE Lock {
   Lock& operator=(const Lock&) = delete;
 
   void Acquire() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
-    uint32_t seen = kFree;
-    if (__atomic_compare_exchange_n(&word_, &seen, kHeld, false,
-                                    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-      return;
+    for (int i = 0; i < kSpins; ++i) {
+      uint32_t seen = kFree;
+      if (__atomic_compare_exchange_n(&word_, &seen, kHeld, false,
+                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        return;
+      }
+      if (seen == kContended) break;
+      __builtin_ia32_pause();
     }
     while (__atomic_exchange_n(&word_, kContended, __ATOMIC_ACQUIRE) != kFree) {
       sys::FutexWait(&word_, kContended);
@@ -38,6 +42,9 @@ class ABSL_LOCKABLE Lock {
   }
 
  private:
+  // Most holders are done within a microsecond, which a system call takes too.
+  static constexpr int kSpins = 40;
+
   enum : uint32_t { kFree = 0, kHeld = 1, kContended = 2 };
 
   uint32_t word_ = kFree;

@@ -1,0 +1,243 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "allocator/heap/depot.h"
+
+#include "allocator/heap/allocation_bitmap.h"
+#include "allocator/heap/heap_monitor.h"
+#include "allocator/heap/page_map.h"
+#include "allocator/jemalloc/backend.h"
+#include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
+#include "isolation/domain/cages.h"
+#include "isolation/domain/metadata_region.h"
+#include "isolation/sys/lock.h"
+#include "isolation/sys/syscalls.h"
+
+namespace bulkhead {
+namespace {
+
+constexpr size_t kDepotSlots = 512;
+
+struct alignas(64) Depot {
+  Lock lock;
+  uint32_t held ABSL_GUARDED_BY(lock) = 0;
+  bool used ABSL_GUARDED_BY(lock) = false;  // since the last look
+  DepotCounts counts ABSL_GUARDED_BY(lock);
+};
+
+// Of one compartment. Fresh memory is zero, and that is empty.
+struct Depots {
+  Depot depots[kSmallClasses];
+  uint32_t next_look;
+  uintptr_t blocks[kSmallClasses][kDepotSlots];
+};
+
+// By compartment; nullptr: it never had a heap.
+constinit BULKHEAD_SEALED Depots* all_depots[BH_MAX_COMPARTMENTS] = {};
+
+// Blocks that the depot of a class has room for.
+constexpr uint32_t RoomOf(SizeClass size_class) {
+  constexpr size_t kMostBytes = size_t{128} << 10;
+  const size_t blocks = kMostBytes / SizeOf(size_class);
+  return blocks < kDepotSlots ? static_cast<uint32_t>(blocks) : kDepotSlots;
+}
+
+Depots& DepotsOf(CompartmentId id) { return *all_depots[Index(id)]; }
+
+// A build without, to measure what counting costs.
+#ifdef BULKHEAD_UNCOUNTED
+constexpr bool kCounts = false;
+#else
+constexpr bool kCounts = true;
+#endif
+
+void Count(uint64_t& trips, uint64_t& batches, uint64_t& blocks, size_t moved,
+           Trip trip) {
+  if (!kCounts) return;
+  ++trips;
+  if (trip == Trip::kBatch) ++batches;
+  blocks += moved;
+}
+
+void CountTaken(DepotCounts& counts, size_t blocks, Trip trip) {
+  Count(counts.trips, counts.refills, counts.allocations, blocks, trip);
+}
+
+void CountPut(DepotCounts& counts, size_t blocks, Trip trip) {
+  Count(counts.trips, counts.flushes, counts.frees, blocks, trip);
+}
+
+// Into the slabs: blocks that were in the depot, or would have been.
+void PutIntoSlabs(CompartmentId id, SizeClass size_class,
+                  const uintptr_t* blocks, size_t count) {
+  if (count == 0) return;
+  BULKHEAD_CHECK(bulkhead_backend_flush(ArenaOf(id), Index(size_class), blocks,
+                                        count) == count,
+                 "a slab does not know a block of its own");
+}
+
+// As TakeBlocks(), from the slabs.
+size_t TakeFromSlabs(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
+                     size_t wanted, Trip trip) {
+  const size_t count =
+      bulkhead_backend_fill(ArenaOf(id), Index(size_class), blocks, wanted);
+  if (count == 0) return 0;
+  const uint32_t entry = PageEntry(size_class, id);
+  Depot& depot = DepotsOf(id).depots[Index(size_class)];
+  LockHolder hold(depot.lock);
+  for (size_t i = 0; i < count; ++i) {
+    if (PageEntryOf(blocks[i]) != entry) MapBlock(blocks[i], entry);
+    SetOut(blocks[i]);
+  }
+  CountTaken(depot.counts, count, trip);
+  return count;
+}
+
+// Takes blocks that leave for the slabs out of the depot.
+size_t RemoveBlocks(CompartmentId id, SizeClass size_class, size_t most,
+                    uintptr_t* blocks) {
+  Depots& own = DepotsOf(id);
+  Depot& depot = own.depots[Index(size_class)];
+  LockHolder hold(depot.lock);
+  const size_t count = depot.held < most ? depot.held : most;
+  for (size_t i = 0; i < count; ++i) {
+    blocks[i] = own.blocks[Index(size_class)][--depot.held];
+  }
+  return count;
+}
+
+void Drain(CompartmentId id, SizeClass size_class, size_t most) {
+  uintptr_t blocks[BULKHEAD_MOST_FLUSHED];
+  while (most != 0) {
+    const size_t count = RemoveBlocks(
+        id, size_class,
+        most < BULKHEAD_MOST_FLUSHED ? most : BULKHEAD_MOST_FLUSHED, blocks);
+    if (count == 0) return;
+    PutIntoSlabs(id, size_class, blocks, count);
+    most -= count;
+  }
+}
+
+}  // namespace
+
+bool MakeDepots(CompartmentId id) {
+  Depots*& depots = all_depots[Index(id)];
+  if (depots == nullptr) {
+    depots = static_cast<Depots*>(
+        AllocateMetadata(RoundUp(sizeof(Depots), kPageBytes), kPageBytes));
+  }
+  return depots != nullptr;
+}
+
+void ForgetDepots(CompartmentId id) {
+  const auto begin = reinterpret_cast<uintptr_t>(&DepotsOf(id));
+  BULKHEAD_CHECK(sys::Madvise(begin, RoundUp(sizeof(Depots), kPageBytes),
+                              MADV_DONTNEED) == 0,
+                 "the kernel refuses to empty metadata");
+  for (const HeapRun& run : RowOf(id).runs) {
+    BULKHEAD_CHECK(run.cages.bytes == 0 || ClearAllocationBitmapOf(run.cages),
+                   "the kernel refuses to empty metadata");
+  }
+}
+
+size_t TakeBlocks(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
+                  size_t wanted, Trip trip) {
+  Depots& own = DepotsOf(id);
+  Depot& depot = own.depots[Index(size_class)];
+  {
+    LockHolder hold(depot.lock);
+    depot.used = true;
+    const size_t count = depot.held < wanted ? depot.held : wanted;
+    for (size_t i = 0; i < count; ++i) {
+      blocks[i] = own.blocks[Index(size_class)][--depot.held];
+      SetOut(blocks[i]);
+    }
+    if (count != 0) {
+      CountTaken(depot.counts, count, trip);
+      return count;
+    }
+  }
+  return TakeFromSlabs(id, size_class, blocks, wanted, trip);
+}
+
+size_t PutBlocks(CompartmentId id, SizeClass size_class,
+                 const uintptr_t* blocks, size_t count, Trip trip) {
+  const uint32_t entry = PageEntry(size_class, id);
+  uintptr_t beyond[kMostBatch];
+  size_t beyonds = 0;
+  size_t i = 0;
+  Depots& own = DepotsOf(id);
+  Depot& depot = own.depots[Index(size_class)];
+  {
+    LockHolder hold(depot.lock);
+    for (; i < count; ++i) {
+      const uintptr_t block = blocks[i];
+      // In this order: see above.
+      if (!reservation.Contains(block) || !IsOut(block) ||
+          PageEntryOf(block) != entry) {
+        break;
+      }
+      SetIn(block);
+      if (depot.held < RoomOf(size_class)) {
+        own.blocks[Index(size_class)][depot.held++] = block;
+      } else {
+        beyond[beyonds++] = block;
+      }
+    }
+    CountPut(depot.counts, i, trip);
+  }
+  PutIntoSlabs(id, size_class, beyond, beyonds);
+  return i;
+}
+
+void DrainDepots(CompartmentId id) {
+  for (uint32_t i = 1; i < kSmallClasses; ++i) {
+    Drain(id, SizeClass{i}, kDepotSlots);
+  }
+}
+
+void LookAfterDepots(CompartmentId id) {
+  Depots& own = DepotsOf(id);
+  const uint32_t turn = __atomic_fetch_add(&own.next_look, 1, __ATOMIC_RELAXED);
+  const SizeClass looked{turn % (kSmallClasses - 1) + 1};
+  Depot& depot = own.depots[Index(looked)];
+  size_t idle = 0;
+  {
+    LockHolder hold(depot.lock);
+    if (!depot.used) idle = (depot.held + 1) / 2;
+    depot.used = false;
+  }
+  Drain(id, looked, idle);
+}
+
+DepotCounts CountsOf(CompartmentId id, SizeClass size_class) {
+  Depot& depot = DepotsOf(id).depots[Index(size_class)];
+  LockHolder hold(depot.lock);
+  return depot.counts;
+}
+
+size_t BlocksInDepots(CompartmentId id) {
+  size_t blocks = 0;
+  for (Depot& depot : DepotsOf(id).depots) {
+    LockHolder hold(depot.lock);
+    blocks += depot.held;
+  }
+  return blocks;
+}
+
+void LockDepots() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (Depots* own : all_depots) {
+    if (own == nullptr) continue;
+    for (Depot& depot : own->depots) depot.lock.Acquire();
+  }
+}
+
+void UnlockDepots() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (Depots* own : all_depots) {
+    if (own == nullptr) continue;
+    for (Depot& depot : own->depots) depot.lock.Release();
+  }
+}
+
+}  // namespace bulkhead
