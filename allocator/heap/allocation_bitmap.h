@@ -25,25 +25,26 @@ struct AllocationBit {
 
 // A word's 64 bits are 1 KiB of one slab: whoever may write to one of them may
 // write to the word.
-inline AllocationBit AllocationBitOf(uintptr_t block) {
-  const uintptr_t granule = (block - bulkhead_heap_maps.begin) >> kGranuleShift;
-  return {bulkhead_heap_maps.allocated + granule / 64,
-          uint64_t{1} << granule % 64};
+// Users of many bits hand in a copy of the maps: the compiler need not fear
+// that the bits are a part of it.
+inline AllocationBit AllocationBitOf(const HeapMaps& maps, uintptr_t block) {
+  const uintptr_t granule = (block - maps.begin) >> kGranuleShift;
+  return {maps.allocated + granule / 64, uint64_t{1} << granule % 64};
 }
 
-inline bool IsOut(uintptr_t block) {
-  const AllocationBit bit = AllocationBitOf(block);
+inline bool IsOut(const HeapMaps& maps, uintptr_t block) {
+  const AllocationBit bit = AllocationBitOf(maps, block);
   return block % 16 == 0 &&
          (__atomic_load_n(bit.word, __ATOMIC_ACQUIRE) & bit.mask) != 0;
 }
 
-inline void SetOut(uintptr_t block) {
-  const AllocationBit bit = AllocationBitOf(block);
+inline void SetOut(const HeapMaps& maps, uintptr_t block) {
+  const AllocationBit bit = AllocationBitOf(maps, block);
   __atomic_store_n(bit.word, *bit.word | bit.mask, __ATOMIC_RELAXED);
 }
 
-inline void SetIn(uintptr_t block) {
-  const AllocationBit bit = AllocationBitOf(block);
+inline void SetIn(const HeapMaps& maps, uintptr_t block) {
+  const AllocationBit bit = AllocationBitOf(maps, block);
   __atomic_store_n(bit.word, *bit.word & ~bit.mask, __ATOMIC_RELAXED);
 }
 

@@ -59,9 +59,10 @@ void MakeSmallRoom(const Caller& caller, SizeClass size_class) {
     bin.room = bin.room + batch < most ? bin.room + batch : most;
     return;
   }
+  const uint32_t moved = UsedFlag(caller, size_class) ? 2 * batch : batch;
   UsedFlag(caller, size_class) = true;
   LookAfter(caller);
-  FlushBin(caller, size_class, bin.count < batch ? bin.count : batch);
+  FlushBin(caller, size_class, bin.count < moved ? bin.count : moved);
 }
 
 // Takes room for one block from the bin of another large class. False: none of
@@ -124,12 +125,14 @@ Caller FindCaller(ThreadRecord& record) {
 uintptr_t Pop(const Caller& caller, SizeClass size_class) {
   CacheBin& bin = caller.BinOf(size_class);
   if (bin.count == 0) {
+    const bool is_busy = UsedFlag(caller, size_class);
     UsedFlag(caller, size_class) = true;
     if (!IsSmall(size_class)) return 0;
     if (bin.room == 0) bin.room = LeastRoomOf(size_class);
+    const uint32_t batch = BatchOf(size_class);
     const bh_result refill =
         CallMonitor(caller.record, MonitorCall::kRefill, Index(size_class),
-                    BatchOf(size_class));
+                    is_busy && 2 * batch <= bin.room ? 2 * batch : batch);
     // The lowest address first out.
     const auto count = static_cast<uint32_t>(refill.value);
     for (uint32_t i = 0; i < count; ++i) {

@@ -83,12 +83,13 @@ size_t TakeFromSlabs(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
   const size_t count =
       bulkhead_backend_fill(ArenaOf(id), Index(size_class), blocks, wanted);
   if (count == 0) return 0;
+  const HeapMaps maps = bulkhead_heap_maps;
   const uint32_t entry = PageEntry(size_class, id);
   Depot& depot = DepotsOf(id).depots[Index(size_class)];
   LockHolder hold(depot.lock);
   for (size_t i = 0; i < count; ++i) {
-    if (PageEntryOf(blocks[i]) != entry) MapBlock(blocks[i], entry);
-    SetOut(blocks[i]);
+    if (PageEntryOf(maps, blocks[i]) != entry) MapBlock(blocks[i], entry);
+    SetOut(maps, blocks[i]);
   }
   CountTaken(depot.counts, count, trip);
   return count;
@@ -143,17 +144,20 @@ void ForgetDepots(CompartmentId id) {
 
 size_t TakeBlocks(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
                   size_t wanted, Trip trip) {
+  const HeapMaps maps = bulkhead_heap_maps;
   Depots& own = DepotsOf(id);
   Depot& depot = own.depots[Index(size_class)];
   {
     LockHolder hold(depot.lock);
     depot.used = true;
     const size_t count = depot.held < wanted ? depot.held : wanted;
+    const uintptr_t* top = own.blocks[Index(size_class)] + depot.held;
     for (size_t i = 0; i < count; ++i) {
-      blocks[i] = own.blocks[Index(size_class)][--depot.held];
-      SetOut(blocks[i]);
+      blocks[i] = *--top;
+      SetOut(maps, blocks[i]);
     }
     if (count != 0) {
+      depot.held -= static_cast<uint32_t>(count);
       CountTaken(depot.counts, count, trip);
       return count;
     }
@@ -163,32 +167,31 @@ size_t TakeBlocks(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
 
 size_t PutBlocks(CompartmentId id, SizeClass size_class,
                  const uintptr_t* blocks, size_t count, Trip trip) {
+  const HeapMaps maps = bulkhead_heap_maps;
   const uint32_t entry = PageEntry(size_class, id);
-  uintptr_t beyond[kMostBatch];
-  size_t beyonds = 0;
-  size_t i = 0;
   Depots& own = DepotsOf(id);
   Depot& depot = own.depots[Index(size_class)];
+  size_t done = 0;
+  size_t room = 0;
   {
     LockHolder hold(depot.lock);
-    for (; i < count; ++i) {
-      const uintptr_t block = blocks[i];
+    uintptr_t* const top = own.blocks[Index(size_class)] + depot.held;
+    room = RoomOf(size_class) - depot.held;
+    for (; done < count; ++done) {
+      const uintptr_t block = blocks[done];
       // In this order: see above.
-      if (!reservation.Contains(block) || !IsOut(block) ||
-          PageEntryOf(block) != entry) {
+      if (!IsMapped(maps, block) || !IsOut(maps, block) ||
+          PageEntryOf(maps, block) != entry) {
         break;
       }
-      SetIn(block);
-      if (depot.held < RoomOf(size_class)) {
-        own.blocks[Index(size_class)][depot.held++] = block;
-      } else {
-        beyond[beyonds++] = block;
-      }
+      SetIn(maps, block);
+      if (done < room) top[done] = block;
     }
-    CountPut(depot.counts, i, trip);
+    depot.held += static_cast<uint32_t>(done < room ? done : room);
+    CountPut(depot.counts, done, trip);
   }
-  PutIntoSlabs(id, size_class, beyond, beyonds);
-  return i;
+  if (done > room) PutIntoSlabs(id, size_class, blocks + room, done - room);
+  return done;
 }
 
 void DrainDepots(CompartmentId id) {

@@ -96,7 +96,8 @@ bulkhead_found Find(uintptr_t address) {
   bulkhead_found found = bulkhead_backend_find(address);
   const bool in_use = found.state == BULKHEAD_BLOCK_LIVE ||
                       found.state == BULKHEAD_BLOCK_INTERIOR;
-  if (in_use && IsSmall(ClassOf(found.size)) && !IsOut(found.begin)) {
+  if (in_use && IsSmall(ClassOf(found.size)) &&
+      !IsOut(bulkhead_heap_maps, found.begin)) {
     found.state = BULKHEAD_BLOCK_FREE;
   }
   return found;
@@ -205,6 +206,8 @@ bh_result Allocate(ThreadRecord& record, uint64_t row, uint64_t size,
   const CompartmentId id{static_cast<uint32_t>(row)};
   const HeapVisit visit(record, id);
   if (!visit.ok()) return {};
+  // Who has no cache asks for no tick.
+  if (record.caches[row] == nullptr) bulkhead_backend_look_up_time();
   bool zeroed = false;
   const uintptr_t block = TakeBlock(id, size, alignment, zeroed);
   if (block == 0) return {};

@@ -59,10 +59,17 @@ constexpr uint32_t PageEntry(SizeClass size_class, CompartmentId owner) {
   return Index(size_class) << kTagBits | HeapTag(owner);
 }
 
+// Whether the address lies in the reservation, once the heap has started.
+inline bool IsMapped(const HeapMaps& maps, uintptr_t address) {
+  return (address - maps.begin) >> kGranuleShift < maps.granules;
+}
+
 // REQUIRES: the address lies in the reservation.
+inline uint32_t& PageEntryOf(const HeapMaps& maps, uintptr_t address) {
+  return maps.pages[(address - maps.begin) / kPageBytes];
+}
 inline uint32_t& PageEntryOf(uintptr_t address) {
-  return bulkhead_heap_maps
-      .pages[(address - bulkhead_heap_maps.begin) / kPageBytes];
+  return PageEntryOf(bulkhead_heap_maps, address);
 }
 inline unsigned char& LiveByteOf(uintptr_t address) {
   return bulkhead_heap_maps

@@ -119,6 +119,7 @@ bool bulkhead_backend_start(bulkhead_commit commit, bulkhead_forget forget) {
 
   commit_pages = commit;
   forget_pages = forget;
+  bulkhead_je_look_up_time();
   /* malloc_init() is static; any allocation runs it. */
   probe = je_mallocx(1, MALLOCX_TCACHE_NONE);
   if (probe == NULL) {
@@ -162,7 +163,10 @@ void bulkhead_backend_destroy_arena(bulkhead_arena arena) {
   control("arena.%u.destroy", arena);
 }
 
+void bulkhead_backend_look_up_time(void) { bulkhead_je_look_up_time(); }
+
 void bulkhead_backend_tick(bulkhead_arena arena) {
+  bulkhead_je_look_up_time();
   arena_decay(tsdn_fetch(), arena_of(arena), false, false);
 }
 
@@ -205,28 +209,31 @@ static edata_t* find_slab(tsdn_t* tsdn, edata_t* last, uintptr_t pointer) {
              : context.edata;
 }
 
-/* Whether `slab` is one of the class and the arena now, and a block that is in
- * use starts at `offset` in it: marks that as free. REQUIRES: the lock of the
- * class's bin. */
-static inline bool mark_free(edata_t* slab, szind_t size_class, unsigned arena,
-                             div_info_t* divide, size_t offset) {
-  const bin_info_t* bin = &bin_infos[size_class];
-  bitmap_t* bitmap = edata_slab_data_get(slab)->bitmap;
-  size_t index;
+/* Whether this is a slab of the class and the arena now. REQUIRES: the lock of
+ * the class's bin. */
+static bool is_slab_of(const edata_t* edata, szind_t size_class,
+                       unsigned arena) {
+  return edata_state_get(edata) == extent_state_active &&
+         edata_slab_get(edata) && edata_szind_get(edata) == size_class &&
+         edata_arena_ind_get(edata) == arena;
+}
 
-  if (edata_state_get(slab) != extent_state_active || !edata_slab_get(slab) ||
-      edata_szind_get(slab) != size_class ||
-      edata_arena_ind_get(slab) != arena || offset >= bin->slab_size) {
-    return false;
+/* Marks the first blocks of `blocks` that lie in the slab as free. Returns how
+ * many there were. REQUIRES: the lock of the class's bin; they are in use. */
+static size_t mark_free(edata_t* slab, const bin_info_t* bin,
+                        div_info_t* divide, const uintptr_t* blocks,
+                        edata_t* const* slabs, size_t count) {
+  bitmap_t* bitmap = edata_slab_data_get(slab)->bitmap;
+  const uintptr_t begin = (uintptr_t)edata_addr_get(slab);
+  size_t i;
+
+  for (i = 0; i < count && slabs[i] == slab; i++) {
+    const size_t index = div_compute(divide, blocks[i] - begin);
+
+    assert(index * bin->reg_size == blocks[i] - begin);
+    bitmap_unset(bitmap, &bin->bitmap_info, index);
   }
-  /* Rounds down as long as a slab's size times a region's is below 2^32. */
-  index = div_compute(divide, offset);
-  if (index * bin->reg_size != offset ||
-      !bitmap_get(bitmap, &bin->bitmap_info, index)) {
-    return false;
-  }
-  bitmap_unset(bitmap, &bin->bitmap_info, index);
-  return true;
+  return i;
 }
 
 /* Notes that `freed` blocks of a slab have become free, as
@@ -235,9 +242,6 @@ static bool count_freed(tsdn_t* tsdn, arena_t* arena, bin_t* bin, edata_t* slab,
                         const bin_info_t* info, size_t freed) {
   const unsigned before = edata_nfree_get(slab);
 
-  if (freed == 0) {
-    return false;
-  }
   edata_nfree_sub(slab, 0 - (uint64_t)freed);
   /* A slab of one block is never among those that are partly in use. */
   if (before == 0 && slab != bin->slabcur && info->nregs > 1) {
@@ -257,31 +261,31 @@ size_t bulkhead_backend_flush(bulkhead_arena arena_index, unsigned size_class,
   const bin_info_t* bin_info = &bin_infos[size_class];
   edata_t* slabs[BULKHEAD_MOST_FLUSHED];
   edata_t* empty[BULKHEAD_MOST_FLUSHED];
+  edata_t* last = NULL;
   size_t empties = 0;
-  size_t i, begin;
+  size_t i;
   arena_dalloc_bin_locked_info_t info;
   /* Arenas of this many classes' bins have one shard each. */
   bin_t* bin = arena_get_bin(arena, size_class, 0);
 
   assert(count <= BULKHEAD_MOST_FLUSHED);
   for (i = 0; i < count; i++) {
-    slabs[i] = find_slab(tsdn, i == 0 ? NULL : slabs[i - 1], blocks[i]);
+    slabs[i] = last = find_slab(tsdn, last, blocks[i]);
   }
   malloc_mutex_lock(tsdn, &bin->lock);
   arena_dalloc_bin_locked_begin(&info, size_class);
   for (i = 0; i < count;) {
     edata_t* slab = slabs[i];
+    size_t freed;
 
-    for (begin = i; i < count && slabs[i] == slab && slab != NULL &&
-                    mark_free(slab, size_class, arena_index, &info.div_info,
-                              blocks[i] - (uintptr_t)edata_addr_get(slab));
-         i++) {
-    }
-    if (i == begin) {
+    if (slab == NULL || !is_slab_of(slab, size_class, arena_index)) {
       break;
     }
-    info.ndalloc += i - begin;
-    if (count_freed(tsdn, arena, bin, slab, bin_info, i - begin)) {
+    freed = mark_free(slab, bin_info, &info.div_info, blocks + i, slabs + i,
+                      count - i);
+    info.ndalloc += freed;
+    i += freed;
+    if (count_freed(tsdn, arena, bin, slab, bin_info, freed)) {
       empty[empties++] = slab;
     }
   }

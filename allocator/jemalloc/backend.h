@@ -58,9 +58,10 @@ typedef enum bulkhead_block {
 size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,
                              uintptr_t* blocks, size_t count);
 
-/* Puts blocks of a small size class back, up to the first that is not the start
- * of a block in use of this class and arena: its place is returned.
- * REQUIRES: count <= BULKHEAD_MOST_FLUSHED. */
+/* Puts blocks of a small size class back, up to the first that lies in no slab
+ * of this class and arena: its place is returned.
+ * REQUIRES: count <= BULKHEAD_MOST_FLUSHED; in such a slab, it is the start of
+ * a block in use. */
 #define BULKHEAD_MOST_FLUSHED 64
 size_t bulkhead_backend_flush(bulkhead_arena arena, unsigned size_class,
                               const uintptr_t* blocks, size_t count);
@@ -106,6 +107,9 @@ void bulkhead_backend_free(uintptr_t block);
 /* Grows or shrinks a block where it is, to at least `size` bytes. Returns
  * whether it did. */
 bool bulkhead_backend_resize(uintptr_t block, size_t size);
+
+/* Until the next of these two, no time passes for jemalloc. */
+void bulkhead_backend_look_up_time(void);
 
 /* Returns pages to the kernel that have been unused for the decay time. */
 void bulkhead_backend_tick(bulkhead_arena arena);

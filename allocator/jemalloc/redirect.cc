@@ -19,7 +19,10 @@ extern "C" {
 
 namespace {
 
+constexpr uint64_t kNanoseconds = 1000000000;
+
 BULKHEAD_SEALED constinit int last_error = 0;
+BULKHEAD_SEALED constinit uint64_t last_nanoseconds = 0;
 
 // jemalloc's metadata blocks are multiples of a huge page and aligned to one.
 // Whoever asks for less, as its probe of madvise() does, gets a page.
@@ -111,10 +114,21 @@ char* bulkhead_je_strerror_r(int, char* buffer, size_t size) {
 
 void bulkhead_je_abort() { bulkhead::sys::Abort(); }
 
-int bulkhead_je_clock_gettime(clockid_t clock, struct timespec* time) {
-  if (clock == CLOCK_MONOTONIC) clock = CLOCK_MONOTONIC_COARSE;
-  return Status(
-      bulkhead::sys::Call(SYS_clock_gettime, clock, bulkhead::sys::Word(time)));
+void bulkhead_je_look_up_time() {
+  struct timespec time = {};
+  bulkhead::sys::Call(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE,
+                      bulkhead::sys::Word(&time));
+  __atomic_store_n(&last_nanoseconds,
+                   static_cast<uint64_t>(time.tv_sec) * kNanoseconds +
+                       static_cast<uint64_t>(time.tv_nsec),
+                   __ATOMIC_RELAXED);
+}
+
+int bulkhead_je_clock_gettime(clockid_t, struct timespec* time) {
+  const uint64_t last = __atomic_load_n(&last_nanoseconds, __ATOMIC_RELAXED);
+  time->tv_sec = static_cast<time_t>(last / kNanoseconds);
+  time->tv_nsec = static_cast<long>(last % kNanoseconds);
+  return 0;
 }
 
 pthread_t bulkhead_je_pthread_self() {

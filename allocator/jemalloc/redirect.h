@@ -43,7 +43,10 @@ char* bulkhead_je_strerror_r(int error, char* buffer, size_t size);
 
 __attribute__((noreturn)) void bulkhead_je_abort(void);
 
-/* Elapsed time is what the kernel keeps at each tick. */
+/* Every call tells the time that was last looked up: where jemalloc asks for
+ * it, a system call would be a good part of the work. What the kernel keeps at
+ * each tick is enough. */
+void bulkhead_je_look_up_time(void);
 int bulkhead_je_clock_gettime(clockid_t clock, struct timespec* time);
 
 /* Tells threads apart. The calling thread has a record. */
