@@ -29,6 +29,15 @@ ThreadCache* MakeCache(ThreadRecord& record) {
       CallMonitor(record, MonitorCall::kMakeCache).value);
 }
 
+// What a refill or a flush of a small class moves now: twice a batch where the
+// bin is in much use, and a batch stays in it, or free in it.
+uint32_t BatchNow(const Caller& caller, SizeClass size_class) {
+  const uint32_t batch = BatchOf(size_class);
+  const bool is_busy = UsedFlag(caller, size_class) &&
+                       caller.BinOf(size_class).room >= 3 * batch;
+  return is_busy ? 2 * batch : batch;
+}
+
 // Gives the `count` oldest blocks of a bin back.
 void FlushBin(const Caller& caller, SizeClass size_class, uint32_t count) {
   CacheBin& bin = caller.BinOf(size_class);
@@ -59,7 +68,7 @@ void MakeSmallRoom(const Caller& caller, SizeClass size_class) {
     bin.room = bin.room + batch < most ? bin.room + batch : most;
     return;
   }
-  const uint32_t moved = UsedFlag(caller, size_class) ? 2 * batch : batch;
+  const uint32_t moved = BatchNow(caller, size_class);
   UsedFlag(caller, size_class) = true;
   LookAfter(caller);
   FlushBin(caller, size_class, bin.count < moved ? bin.count : moved);
@@ -125,14 +134,12 @@ Caller FindCaller(ThreadRecord& record) {
 uintptr_t Pop(const Caller& caller, SizeClass size_class) {
   CacheBin& bin = caller.BinOf(size_class);
   if (bin.count == 0) {
-    const bool is_busy = UsedFlag(caller, size_class);
+    const uint32_t batch = BatchNow(caller, size_class);
     UsedFlag(caller, size_class) = true;
     if (!IsSmall(size_class)) return 0;
     if (bin.room == 0) bin.room = LeastRoomOf(size_class);
-    const uint32_t batch = BatchOf(size_class);
-    const bh_result refill =
-        CallMonitor(caller.record, MonitorCall::kRefill, Index(size_class),
-                    is_busy && 2 * batch <= bin.room ? 2 * batch : batch);
+    const bh_result refill = CallMonitor(caller.record, MonitorCall::kRefill,
+                                         Index(size_class), batch);
     // The lowest address first out.
     const auto count = static_cast<uint32_t>(refill.value);
     for (uint32_t i = 0; i < count; ++i) {

@@ -3,6 +3,8 @@
 
 #include "allocator/heap/depot.h"
 
+#include <array>
+
 #include "allocator/heap/allocation_bitmap.h"
 #include "allocator/heap/heap_monitor.h"
 #include "allocator/heap/page_map.h"
@@ -17,12 +19,30 @@
 namespace bulkhead {
 namespace {
 
-constexpr size_t kDepotSlots = 512;
+// Blocks that the depot of a class has room for.
+constexpr uint32_t RoomOf(SizeClass size_class) {
+  constexpr size_t kMostBytes = size_t{64} << 10;
+  constexpr uint32_t kMostBlocks = 256;
+  const size_t blocks = kMostBytes / SizeOf(size_class);
+  return blocks < kMostBlocks ? static_cast<uint32_t>(blocks) : kMostBlocks;
+}
+
+// Where the slots of each class begin among those of all, and in the last place
+// how many there are.
+constexpr auto MakeFirstSlots() {
+  std::array<uint32_t, kSmallClasses + 1> first = {};
+  for (uint32_t i = 1; i < kSmallClasses; ++i) {
+    first[i + 1] = first[i] + RoomOf(SizeClass{i});
+  }
+  return first;
+}
+constexpr auto kFirstSlots = MakeFirstSlots();
 
 struct alignas(64) Depot {
   Lock lock;
   uint32_t held ABSL_GUARDED_BY(lock) = 0;
-  bool used ABSL_GUARDED_BY(lock) = false;  // since the last look
+  // At least so many since the last look: nobody needed them.
+  uint32_t idle ABSL_GUARDED_BY(lock) = 0;
   DepotCounts counts ABSL_GUARDED_BY(lock);
 };
 
@@ -30,18 +50,15 @@ struct alignas(64) Depot {
 struct Depots {
   Depot depots[kSmallClasses];
   uint32_t next_look;
-  uintptr_t blocks[kSmallClasses][kDepotSlots];
+  uintptr_t slots[kFirstSlots[kSmallClasses]];
+
+  uintptr_t* SlotsOf(SizeClass size_class) {
+    return slots + kFirstSlots[Index(size_class)];
+  }
 };
 
 // By compartment; nullptr: it never had a heap.
 constinit BULKHEAD_SEALED Depots* all_depots[BH_MAX_COMPARTMENTS] = {};
-
-// Blocks that the depot of a class has room for.
-constexpr uint32_t RoomOf(SizeClass size_class) {
-  constexpr size_t kMostBytes = size_t{128} << 10;
-  const size_t blocks = kMostBytes / SizeOf(size_class);
-  return blocks < kDepotSlots ? static_cast<uint32_t>(blocks) : kDepotSlots;
-}
 
 Depots& DepotsOf(CompartmentId id) { return *all_depots[Index(id)]; }
 
@@ -95,16 +112,19 @@ size_t TakeFromSlabs(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
   return count;
 }
 
-// Takes blocks that leave for the slabs out of the depot.
+// Takes the oldest blocks, which leave for the slabs, out of the depot.
 size_t RemoveBlocks(CompartmentId id, SizeClass size_class, size_t most,
                     uintptr_t* blocks) {
   Depots& own = DepotsOf(id);
   Depot& depot = own.depots[Index(size_class)];
   LockHolder hold(depot.lock);
-  const size_t count = depot.held < most ? depot.held : most;
-  for (size_t i = 0; i < count; ++i) {
-    blocks[i] = own.blocks[Index(size_class)][--depot.held];
-  }
+  const auto count =
+      depot.held < most ? depot.held : static_cast<uint32_t>(most);
+  uintptr_t* const slots = own.SlotsOf(size_class);
+  __builtin_memcpy(blocks, slots, count * sizeof(*slots));
+  depot.held -= count;
+  __builtin_memmove(slots, slots + count, depot.held * sizeof(*slots));
+  if (depot.held < depot.idle) depot.idle = depot.held;
   return count;
 }
 
@@ -136,10 +156,6 @@ void ForgetDepots(CompartmentId id) {
   BULKHEAD_CHECK(sys::Madvise(begin, RoundUp(sizeof(Depots), kPageBytes),
                               MADV_DONTNEED) == 0,
                  "the kernel refuses to empty metadata");
-  for (const HeapRun& run : RowOf(id).runs) {
-    BULKHEAD_CHECK(run.cages.bytes == 0 || ClearAllocationBitmapOf(run.cages),
-                   "the kernel refuses to empty metadata");
-  }
 }
 
 size_t TakeBlocks(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
@@ -149,15 +165,15 @@ size_t TakeBlocks(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
   Depot& depot = own.depots[Index(size_class)];
   {
     LockHolder hold(depot.lock);
-    depot.used = true;
     const size_t count = depot.held < wanted ? depot.held : wanted;
-    const uintptr_t* top = own.blocks[Index(size_class)] + depot.held;
+    const uintptr_t* top = own.SlotsOf(size_class) + depot.held;
     for (size_t i = 0; i < count; ++i) {
       blocks[i] = *--top;
       SetOut(maps, blocks[i]);
     }
     if (count != 0) {
       depot.held -= static_cast<uint32_t>(count);
+      if (depot.held < depot.idle) depot.idle = depot.held;
       CountTaken(depot.counts, count, trip);
       return count;
     }
@@ -175,7 +191,7 @@ size_t PutBlocks(CompartmentId id, SizeClass size_class,
   size_t room = 0;
   {
     LockHolder hold(depot.lock);
-    uintptr_t* const top = own.blocks[Index(size_class)] + depot.held;
+    uintptr_t* const top = own.SlotsOf(size_class) + depot.held;
     room = RoomOf(size_class) - depot.held;
     for (; done < count; ++done) {
       const uintptr_t block = blocks[done];
@@ -196,7 +212,7 @@ size_t PutBlocks(CompartmentId id, SizeClass size_class,
 
 void DrainDepots(CompartmentId id) {
   for (uint32_t i = 1; i < kSmallClasses; ++i) {
-    Drain(id, SizeClass{i}, kDepotSlots);
+    Drain(id, SizeClass{i}, RoomOf(SizeClass{i}));
   }
 }
 
@@ -205,13 +221,14 @@ void LookAfterDepots(CompartmentId id) {
   const uint32_t turn = __atomic_fetch_add(&own.next_look, 1, __ATOMIC_RELAXED);
   const SizeClass looked{turn % (kSmallClasses - 1) + 1};
   Depot& depot = own.depots[Index(looked)];
-  size_t idle = 0;
+  uint32_t idle = 0;
   {
     LockHolder hold(depot.lock);
-    if (!depot.used) idle = (depot.held + 1) / 2;
-    depot.used = false;
+    idle = depot.idle;
   }
   Drain(id, looked, idle);
+  LockHolder hold(depot.lock);
+  depot.idle = depot.held;
 }
 
 DepotCounts CountsOf(CompartmentId id, SizeClass size_class) {

@@ -45,8 +45,7 @@ struct DepotCounts {
 // Makes a compartment's depots. False: no memory. REQUIRES: it has none.
 bool MakeDepots(CompartmentId id);
 
-// Forgets which blocks of the heap are out or in depots; all its slabs go.
-// REQUIRES: nobody uses the heap.
+// Forgets what lies in the depots. REQUIRES: nobody uses the heap.
 void ForgetDepots(CompartmentId id);
 
 // Takes up to `wanted` blocks of a small class out of the heap. Returns how
@@ -64,8 +63,8 @@ size_t PutBlocks(CompartmentId id, SizeClass size_class,
 // Puts everything that lies in the heap's depots into its slabs.
 void DrainDepots(CompartmentId id);
 
-// Looks at one depot after the other, a call each: half of what nobody has
-// asked for since the last look goes to the slabs.
+// Looks at one depot after the other, a call each: what nobody has needed since
+// the last look goes to the slabs.
 void LookAfterDepots(CompartmentId id);
 
 DepotCounts CountsOf(CompartmentId id, SizeClass size_class);

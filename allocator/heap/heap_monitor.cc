@@ -47,7 +47,8 @@ void DiscardHeap(CompartmentId id) {
   ForgetCounts(id);
   ForgetDepots(id);
   for (const HeapRun& run : RowOf(id).runs) {
-    UnmapPages(run.cages.begin, run.committed);
+    BULKHEAD_CHECK(ClearMapsOf(run.cages),
+                   "the kernel refuses to empty metadata");
   }
   for (ThreadRecord* record = FirstRecord(); record != nullptr;
        record = record->next) {

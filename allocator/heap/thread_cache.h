@@ -92,7 +92,7 @@ constexpr uint32_t MostOf(SizeClass size_class) {
 // The bytes of large blocks that a cache may hold, of a heap that has ever had
 // so many.
 constexpr uint64_t LargeBudget(uint64_t committed_bytes) {
-  constexpr uint64_t kLeast = uint64_t{512} << 10;
+  constexpr uint64_t kLeast = uint64_t{256} << 10;
   constexpr uint64_t kMost = uint64_t{8} << 20;
   const uint64_t share = committed_bytes / 16;
   return share < kLeast ? kLeast : share > kMost ? kMost : share;

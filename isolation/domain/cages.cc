@@ -132,6 +132,8 @@ uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment) {
 }
 
 long PurgeHeapPages(PageRange pages) {
+  // The maps say nothing of pages that are free.
+  if (!ClearMapsOf(pages)) return -1;
   const PageRange live = reservation.LiveMapWithin(pages);
   if (live.bytes != 0) {
     const long result = sys::Madvise(live.begin, live.bytes, MADV_DONTNEED);

@@ -62,26 +62,26 @@ bool ProtectMaps(PageRange pages, int protection) {
   return done == 0;
 }
 
-// Of a table with a part for every page of the reservation, the pages for which
-// `part` gives the address.
-template <typename PartOf>
-PageRange PartsOf(PageRange pages, PartOf part) {
-  const uintptr_t begin = RoundDown(part(pages.begin), kPageBytes);
-  return {begin, RoundUp(part(pages.end()), kPageBytes) - begin};
+uintptr_t PageMapOf(uintptr_t address) {
+  return reinterpret_cast<uintptr_t>(
+      page_map + (address - reservation.begin()) / kPageBytes);
 }
 
-PageRange PageMapOf(PageRange pages) {
-  return PartsOf(pages, [](uintptr_t address) {
-    return reinterpret_cast<uintptr_t>(
-        page_map + (address - reservation.begin()) / kPageBytes);
-  });
+uintptr_t AllocationBitmapOf(uintptr_t address) {
+  return reinterpret_cast<uintptr_t>(allocation_bitmap) +
+         ((address - reservation.begin()) >> kBitmapShift);
 }
 
-PageRange AllocationBitmapOf(PageRange pages) {
-  return PartsOf(pages, [](uintptr_t address) {
-    return reinterpret_cast<uintptr_t>(allocation_bitmap) +
-           ((address - reservation.begin()) >> kBitmapShift);
-  });
+bool OpenMapOf(PageRange pages, uintptr_t (*map_of)(uintptr_t)) {
+  const uintptr_t begin = RoundDown(map_of(pages.begin), kPageBytes);
+  const uintptr_t end = RoundUp(map_of(pages.end()), kPageBytes);
+  return ProtectMaps({begin, end - begin}, PROT_READ | PROT_WRITE);
+}
+
+bool ClearMapOf(PageRange pages, uintptr_t (*map_of)(uintptr_t)) {
+  const uintptr_t begin = RoundUp(map_of(pages.begin), kPageBytes);
+  const uintptr_t end = RoundDown(map_of(pages.end()), kPageBytes);
+  return begin >= end || sys::Madvise(begin, end - begin, MADV_DONTNEED) == 0;
 }
 
 }  // namespace
@@ -109,13 +109,11 @@ bool PrepareMetadata() {
 }
 
 bool OpenMapsOf(PageRange pages) {
-  return ProtectMaps(PageMapOf(pages), PROT_READ | PROT_WRITE) &&
-         ProtectMaps(AllocationBitmapOf(pages), PROT_READ | PROT_WRITE);
+  return OpenMapOf(pages, PageMapOf) && OpenMapOf(pages, AllocationBitmapOf);
 }
 
-bool ClearAllocationBitmapOf(PageRange cages) {
-  const PageRange bits = AllocationBitmapOf(cages);
-  return sys::Madvise(bits.begin, bits.bytes, MADV_DONTNEED) == 0;
+bool ClearMapsOf(PageRange pages) {
+  return ClearMapOf(pages, PageMapOf) && ClearMapOf(pages, AllocationBitmapOf);
 }
 
 PageRange RecordRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS {

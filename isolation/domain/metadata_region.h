@@ -36,9 +36,10 @@ uint64_t* AllocationBitmap();
 // they say of `pages` writable. False: the kernel has no memory.
 bool OpenMapsOf(PageRange pages);
 
-// Makes the bits of `cages` zero, and their memory the kernel's again.
-// REQUIRES: whole cages. False: the kernel refuses.
-bool ClearAllocationBitmapOf(PageRange cages);
+// Makes what they say of `pages` zero as far as it fills whole pages of theirs,
+// and gives these back to the kernel. Of whole cages that is all.
+// False: the kernel refuses.
+bool ClearMapsOf(PageRange pages);
 
 // Bytes at an address that is a multiple of `alignment` (a power of two), or
 // nullptr when the region or the kernel's memory is used up. Thread-safe.

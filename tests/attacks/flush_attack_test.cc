@@ -11,7 +11,9 @@
 
 #include <atomic>
 #include <thread>
+#include <vector>
 
+#include "allocator/heap/allocation_bitmap.h"
 #include "allocator/heap/heap_monitor.h"
 #include "allocator/heap/thread_cache.h"
 #include "bulkhead/compartment.h"
@@ -143,6 +145,21 @@ TEST_F(FlushAttackTest, WhatIsFreeIsNotFlushed) {
     EXPECT_EQ(FlushOne(size), Number(FreeStatus::kDone));
     EXPECT_NE(FlushOne(size), Number(FreeStatus::kDone)) << size;
     BinOf(size).slots[0] = was;
+  }
+}
+
+// Else a cache could give back what the next heap in the place never had out.
+TEST_F(FlushAttackTest, NothingIsOutOfAHeapThatWasDestroyed) {
+  auto made = Compartment::Create("victim2");
+  ASSERT_TRUE(made.ok()) << made.status();
+  std::vector<uintptr_t> blocks;
+  for (int i = 0; i < 300; ++i) {
+    blocks.push_back(reinterpret_cast<uintptr_t>(made->Allocate(kSmall)));
+    ASSERT_TRUE(IsOut(bulkhead_heap_maps, blocks.back()));
+  }
+  EXPECT_EQ(made->Destroy(), absl::OkStatus());
+  for (const uintptr_t block : blocks) {
+    EXPECT_FALSE(IsOut(bulkhead_heap_maps, block));
   }
 }
 

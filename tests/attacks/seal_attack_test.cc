@@ -16,6 +16,7 @@
 #include <string>
 #include <thread>
 
+#include "allocator/heap/allocation_bitmap.h"
 #include "allocator/heap/page_map.h"
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
@@ -60,7 +61,11 @@ void ForEachPlace(Body body) {
       {"the reservation", &reservation},
       {"what handles signals", &signal_actions[SIGUSR1]},
       {"the page map", &PageEntryOf(reinterpret_cast<uintptr_t>(block))},
-      {"jemalloc's pages", PageMap() + reservation.bytes() / kPageBytes},
+      {"the allocation bitmap",
+       AllocationBitOf(bulkhead_heap_maps, reinterpret_cast<uintptr_t>(block))
+           .word},
+      {"jemalloc's pages",
+       AllocationBitmap() + (reservation.bytes() >> kGranuleShift) / 64},
   };
   free(block);
   for (const Place& place : places) {
