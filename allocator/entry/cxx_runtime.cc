@@ -10,6 +10,21 @@
 
 #include "isolation/base/raw_log.h"
 
+namespace bulkhead {
+namespace {
+
+// The program's own function of that name: a definition here is hidden, and the
+// look-up does not find it.
+template <typename Function>
+Function FromProgram(const char* mangled) {
+  const auto own = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, mangled));
+  BULKHEAD_CHECK(own != nullptr, "an exception without a C++ library");
+  return own;
+}
+
+}  // namespace
+}  // namespace bulkhead
+
 // std::thread::hardware_concurrency(), which abseil's locks ask for.
 extern "C" unsigned bulkhead_hardware_concurrency() __asm__(
     "_ZNSt6thread20hardware_concurrencyEv");
@@ -30,9 +45,27 @@ extern "C" _Unwind_Reason_Code __gxx_personality_v0(
     int version, _Unwind_Action actions,
     _Unwind_Exception_Class exception_class, _Unwind_Exception* exception,
     _Unwind_Context* context) {
-  // This definition is hidden: the look-up finds the program's.
-  const auto own = reinterpret_cast<decltype(&__gxx_personality_v0)>(
-      dlsym(RTLD_DEFAULT, "__gxx_personality_v0"));
-  BULKHEAD_CHECK(own != nullptr, "an exception without a C++ library");
+  const auto own = bulkhead::FromProgram<decltype(&__gxx_personality_v0)>(
+      "__gxx_personality_v0");
   return own(version, actions, exception_class, exception, context);
+}
+
+// What the frames' own code calls: where operators.cc catches, and, as clang
+// compiles them, where a function that is noexcept ends the process.
+extern "C" void* __cxa_begin_catch(void* exception);
+extern "C" void __cxa_end_catch();
+
+extern "C" void* __cxa_begin_catch(void* exception) {
+  return bulkhead::FromProgram<decltype(&__cxa_begin_catch)>(
+      "__cxa_begin_catch")(exception);
+}
+
+extern "C" void __cxa_end_catch() {
+  bulkhead::FromProgram<decltype(&__cxa_end_catch)>("__cxa_end_catch")();
+}
+
+extern "C" [[noreturn]] void bulkhead_terminate() __asm__("_ZSt9terminatev");
+extern "C" [[noreturn]] void bulkhead_terminate() {
+  bulkhead::FromProgram<void (*)()>("_ZSt9terminatev")();
+  bulkhead::Die("std::terminate() returned");
 }

@@ -16,13 +16,6 @@
 
 #define BULKHEAD_EXPORT __attribute__((visibility("default")))
 
-// What the one catch below refers to: the program's, if it is one in C++; none,
-// and never reached, otherwise.
-__asm__(
-    ".weak __gxx_personality_v0\n"
-    ".weak __cxa_begin_catch\n"
-    ".weak __cxa_end_catch\n");
-
 namespace bulkhead {
 namespace {
 
