@@ -98,18 +98,22 @@ typedef struct bh_gate {
                        uint64_t);
 } bh_gate;
 
+/* The address of an entry, as gates call it. All declarations take it by this
+ * cast, C++'s too: in C++ it makes no constant expression, and clang does not
+ * let such an object share a section with a constant. */
+#define BULKHEAD_AS_CALLED(function)                                          \
+  ((uint64_t(*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t))( \
+      void (*)(void))(function))
+
 /* Declares at file scope that `function` is an entry of the compartments named
  * `compartment`, reached through the constant `gate`. `function` takes up to
  * six integers or pointers and returns one, or nothing.
  *
  * Entries are copied into a table when a compartment of that name is created;
  * the table is closed from then on. */
-#define BULKHEAD_GATE(gate, compartment, function)                   \
-  __attribute__((section("bulkhead_gates"), used, aligned(8)))       \
-  const bh_gate gate = {                                             \
-      compartment, #function,                                        \
-      (uint64_t(*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, \
-                   uint64_t))(void (*)(void))function}
+#define BULKHEAD_GATE(gate, compartment, function)             \
+  __attribute__((section("bulkhead_gates"), used, aligned(8))) \
+  const bh_gate gate = {compartment, #function, BULKHEAD_AS_CALLED(function)}
 
 /* Creates the compartment `name`; `options` may be NULL. `gates` and
  * `gates_end` bound the caller's own declarations: use bh_create(). */

@@ -114,14 +114,14 @@ class Gate {
 
 // Declares at namespace scope that `function` is an entry of compartments named
 // `compartment`, reached through the constant `gate`.
-#define BULKHEAD_ENTRY(gate, compartment, function)                          \
-  __attribute__((                                                            \
-      section("bulkhead_gates"), used,                                       \
-      aligned(8))) static const ::bh_gate bulkhead_declaration_of_##gate = { \
-      compartment, #function,                                                \
-      &::bulkhead::internal_gate::Signature<                                 \
-          decltype(&function)>::template Thunk<&function>};                  \
-  static constexpr ::bulkhead::Gate<decltype(&function)> gate(               \
+#define BULKHEAD_ENTRY(gate, compartment, function)                           \
+  __attribute__((                                                             \
+      section("bulkhead_gates"), used,                                        \
+      aligned(8))) static const ::bh_gate bulkhead_declaration_of_##gate = {  \
+      compartment, #function,                                                 \
+      BULKHEAD_AS_CALLED((&::bulkhead::internal_gate::Signature<              \
+                          decltype(&function)>::template Thunk<&function>))}; \
+  static constexpr ::bulkhead::Gate<decltype(&function)> gate(                \
       &bulkhead_declaration_of_##gate)
 
 // absl's form of a bh_status; `what` says what was tried.
