@@ -400,7 +400,8 @@ TEST_F(LimitsTest, CompartmentsAreFew) {
 uintptr_t LeaveDeepOnStack() {
   volatile char frame[100 << 10];
   frame[0] = kSecret;
-  return reinterpret_cast<uintptr_t>(frame);
+  auto left = reinterpret_cast<uintptr_t>(frame);
+  return left;
 }
 BULKHEAD_ENTRY(kLeaveDeepOnStack, "copied", LeaveDeepOnStack);
 BULKHEAD_ENTRY(kReadCopied, "copied", Read);

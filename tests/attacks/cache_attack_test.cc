@@ -78,7 +78,6 @@ void ClaimMany(uint32_t compartment) {
   Poison(nullptr, compartment);
   OwnBin(compartment).count = 1000000;
 }
-BULKHEAD_ENTRY(kClaimMany, "hostile", ClaimMany);
 
 class CacheAttackTest : public testing::Test {
  protected:

@@ -54,7 +54,8 @@ BULKHEAD_ENTRY(kOtherCurrentId, "other", CurrentId);
 uintptr_t StackAddress() {
   char local = 0;
   __asm__ volatile("" : : "r"(&local) : "memory");
-  return reinterpret_cast<uintptr_t>(&local);
+  auto address = reinterpret_cast<uintptr_t>(&local);
+  return address;
 }
 BULKHEAD_ENTRY(kStackAddress, "vault", StackAddress);
 

@@ -43,7 +43,6 @@ BULKHEAD_ENTRY(kRead, "keys", Read);
 __attribute__((noinline)) void Write(char* address) {
   *const_cast<volatile char*>(address) = 1;
 }
-BULKHEAD_ENTRY(kWrite, "keys", Write);
 
 void FreeTwice(void* block) {
   void* again = block;

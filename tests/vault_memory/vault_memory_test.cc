@@ -118,7 +118,8 @@ uintptr_t LeaveOnStack() {
   volatile char secret[64];
   memset(const_cast<char*>(secret), 0x5a, sizeof(secret));
   __asm__ volatile("" : : "r"(secret) : "memory");
-  return reinterpret_cast<uintptr_t>(secret);
+  auto left = reinterpret_cast<uintptr_t>(secret);
+  return left;
 }
 BULKHEAD_ENTRY(kLeaveOnStack, "memory", LeaveOnStack);
 
