@@ -59,7 +59,8 @@ class ProgramsTest(unittest.TestCase):
         first, second, third = (self.trips(rounds) for rounds in (100, 200, 300))
         for one, two, three in zip(first, second, third):
             self.assertGreater(two - one, 100)
-            self.assertEqual(three - two, two - one)
+            # The looks after caches have a period of their own.
+            self.assertAlmostEqual(three - two, two - one, delta=(two - one) / 100)
 
 
 if __name__ == "__main__":
