@@ -153,11 +153,17 @@ TEST(DestroyedCompartment, GivesBackAllButItsReservation) {
   const Watchdog watchdog;
   // What the first one leaves is made once: tables, stacks, a cage.
   FillOne();
-  const size_t resident = ResidentBytes();
   const size_t address_space = AddressSpaceBytes();
   const size_t mappings = Mappings();
-  for (int i = 0; i < 10; ++i) FillOne();
-  EXPECT_LE(ResidentBytes(), resident + kMiB);
+  // What each of ten leaves shows in every round; what the kernel makes of the
+  // process's other memory meanwhile, in one at most.
+  bool settled = false;
+  for (int round = 0; round < 3 && !settled; ++round) {
+    const size_t resident = ResidentBytes();
+    for (int i = 0; i < 10; ++i) FillOne();
+    settled = ResidentBytes() <= resident + kMiB;
+  }
+  EXPECT_TRUE(settled);
   EXPECT_LE(AddressSpaceBytes(), address_space + kMiB);
   EXPECT_LE(Mappings(), mappings + 4);
 }
