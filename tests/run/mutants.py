@@ -32,6 +32,8 @@ _MACHINE_FAILED = re.compile(
 )
 _STARTED = re.compile(r"^\[ RUN      \] (\S+)$", re.MULTILINE)
 _PASSED = re.compile(r"^\[       OK \] (\S+)", re.MULTILINE)
+# The same of a test in Python's unittest that is verbose.
+_PYTHON_CASE = re.compile(r"^(\w+) \(__main__\.(\w+)[.\w]*\) \.\.\. (\w*)", re.MULTILINE)
 _PATCH = ["patch", "--strip=1", "--fuzz=0", "--batch", "--silent", "--no-backup-if-mismatch"]
 
 
@@ -40,7 +42,7 @@ class Mutant:
     name: str
     patch: pathlib.Path
     removes: str
-    # label -> pattern of the GoogleTest cases that must not pass.
+    # label -> pattern of the cases that must not pass.
     cases: dict[str, str]
     machines: list[str]
 
@@ -123,8 +125,11 @@ class Scratch:
 def outcomes(log, pattern):
     """Case -> whether it passed, of the cases in a log that match a pattern. A
     case in which the program crashed or hung did not pass."""
-    started = [name for name in _STARTED.findall(log) if fnmatch.fnmatchcase(name, pattern)]
-    return {name: name in _PASSED.findall(log) for name in started}
+    passed = _PASSED.findall(log)
+    cases = {name: name in passed for name in _STARTED.findall(log)}
+    for name, suite, outcome in _PYTHON_CASE.findall(log):
+        cases[f"{suite}.{name}"] = outcome == "ok"
+    return {name: well for name, well in cases.items() if fnmatch.fnmatchcase(name, pattern)}
 
 
 def judge(mutant, runs):

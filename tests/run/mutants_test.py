@@ -146,6 +146,16 @@ class JudgeTest(MutantsTest):
         found = mutants.outcomes(log, "All/Free.*")
         self.assertEqual(found, {"All/Free.Wild/0": True, "All/Free.Wild/1": False})
 
+    def test_cases_in_python(self):
+        log = (
+            "test_good (__main__.CodeTest.test_good) ... ok\n"
+            "test_bad (__main__.CodeTest) ... FAIL\n"
+            "test_crashes (__main__.CodeTest.test_crashes) ... "
+        )
+        found = mutants.outcomes(log, "CodeTest.*")
+        self.assertEqual(found, {"CodeTest.test_good": True, "CodeTest.test_bad": False,
+                                 "CodeTest.test_crashes": False})
+
 
 if __name__ == "__main__":
     unittest.main()

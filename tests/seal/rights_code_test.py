@@ -103,4 +103,5 @@ class RightsCodeTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    # Verbose, as the driver of the mutants reads it.
+    unittest.main(verbosity=2)

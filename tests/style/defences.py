@@ -14,6 +14,8 @@ _PAGE = "docs/attacks.md"
 _PATCHES = "tests/mutants/"
 _CODE = re.compile(r"`([^`]+)`")
 _TARGET = re.compile(r"^Target: *//([\w/.-]*):([\w.+/-]+) +(\S+) *$", re.MULTILINE)
+# A class of Python, or one of its cases.
+_PYTHON = re.compile(r"^class (\w+)|^    def (test_\w+)", re.MULTILINE)
 # A word of a pattern in which anything may stand around it.
 _WORD = re.compile(r"\w+")
 # What a sandbox must hold against waits for sandboxes.
@@ -38,9 +40,16 @@ def _rows(text):
 
 
 def _cases(tree):
-    """{(suite, case)} of all GoogleTest cases of the tree."""
+    """{(suite, case)} of all cases of the tree, GoogleTest's and unittest's."""
     texts = (tree.read(path) or "" for path in tree.with_suffix("_test.cc", "_test.c"))
-    return {case for text in texts for case in links.TEST.findall(text)}
+    cases = {case for text in texts for case in links.TEST.findall(text)}
+    for path in tree.with_suffix("_test.py"):
+        suite = ""
+        for name, case in _PYTHON.findall(tree.read(path) or ""):
+            suite = name or suite
+            if case:
+                cases.add((suite, case))
+    return cases
 
 
 def _names_a_case(pattern, cases):
