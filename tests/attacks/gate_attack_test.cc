@@ -92,9 +92,7 @@ void Fault(int) { siglongjmp(next_jump, kClosed); }
 }  // namespace
 
 // With the root's rights; what the record tells is seen here.
-void Landed() {
-  siglongjmp(next_jump, HasMoreThanTheRoot() ? kOpen : kClosed);
-}
+void Landed() { siglongjmp(next_jump, HasMoreThanTheRoot() ? kOpen : kClosed); }
 
 namespace {
 
@@ -171,8 +169,8 @@ std::vector<Registers> MonitorSets(uint64_t target) {
   return sets;
 }
 
-// For the signal entry: as the kernel enters it, with a handler that tells of its
-// rights, and with none closed.
+// For the signal entry: as the kernel enters it, with a handler that tells of
+// its rights, and with none closed.
 std::vector<Registers> SignalSets(uint64_t target) {
   static siginfo_t info = {};
   static ucontext_t context = {};
