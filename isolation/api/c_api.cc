@@ -1,7 +1,7 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// bulkhead.h, with no logic of its own.
+// bulkhead.h, with no logic of its own. bh_call() is in isolation/arch/gate.S.
 
 #include <errno.h>
 
@@ -70,12 +70,6 @@ bh_status bh_find(const char* name, bh_compartment* found) {
 bh_status bh_destroy(bh_compartment compartment) {
   if (!Running()) return BH_ERR_NO_ALLOCATOR;
   return bulkhead::DestroyCompartment(compartment);
-}
-
-bh_result bh_call(bh_compartment compartment, const bh_gate* gate, uint64_t a0,
-                  uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-                  uint64_t a5) {
-  return bulkhead::CallGate(compartment, gate, {{a0, a1, a2, a3, a4, a5}});
 }
 
 bh_status bh_with_scope(bh_compartment compartment, void (*function)(void*),

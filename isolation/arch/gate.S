@@ -4,10 +4,11 @@
  * Gates between domains.
  *
  * API
- *   bh_result bulkhead_gate_pku(target, a0, a1, a2, a3, a4, a5)
- *     target = id | entry << 16 | generation << 32. Runs the entry with the
- *     compartment's key open, on the thread's stack in the compartment.
- *     Returns rax = the entry's value, rdx = 0; or rax = 0, rdx = BH_GATE_*.
+ *   bh_result bh_call(compartment, gate, a0, a1, a2, a3, a4, a5)
+ *     The contract is bulkhead.h's. With keys: runs the entry with the
+ *     compartment's key open, on the thread's stack in the compartment. Where
+ *     that cannot be done as things are, and without keys,
+ *     bulkhead_answer_gate() of isolation/gate answers with the same arguments.
  *   bh_result bulkhead_scope_pku(id, function, context)
  *     Runs function(context) with the key open, on the caller's stack.
  *     Returns rax = 0, rdx = 0 or BH_GATE_*.
@@ -28,8 +29,10 @@
  *       caller can write: arguments are in registers, the caller's stack
  *       pointer is saved on the compartment's stack.
  *   G3  Only PKRU bits of owned keys are changed or compared.
- *   G4  No register but rax leaves a compartment: what may have held its data
- *       is cleared, wide vectors too.
+ *   G4  No register but rax brings anything out of a compartment: what may have
+ *       held its data is cleared or holds what the gate put there, wide vectors
+ *       too. Callee-saved registers hold the caller's values, as compiled entries
+ *       leave them: a vault is trusted with its caller's domain.
  *   G5  What unwinds a thread that ends (pthread_exit, cancellation) leaves by
  *       the gate, too: bulkhead_personality (unwind.cc) sends it there. An
  *       exception does not pass.
@@ -108,10 +111,9 @@ bulkhead_gates_begin:
 	jne	bulkhead_not_this_domain
 .endm
 
-/* Clears all caller-saved registers but rax, and the vector state. */
-.macro CLEAR_REGISTERS
-	mov	ecx, [rip + bulkhead_vector_state]
-	cmp	ecx, BH_VECTOR_AVX
+/* Clears the vector state. */
+.macro CLEAR_VECTORS
+	cmp	dword ptr [rip + bulkhead_vector_state], BH_VECTOR_AVX
 	jb	1f
 	je	2f
 	.irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
@@ -125,7 +127,13 @@ bulkhead_gates_begin:
 1:	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
 	pxor	xmm\n, xmm\n
 	.endr
-3:	xor	ecx, ecx
+3:
+.endm
+
+/* Clears it and all caller-saved registers but rax. */
+.macro CLEAR_REGISTERS
+	CLEAR_VECTORS
+	xor	ecx, ecx
 	xor	edx, edx
 	xor	esi, esi
 	xor	edi, edi
@@ -155,119 +163,191 @@ bulkhead_gates_begin:
 1:
 .endm
 
-	.globl	bulkhead_gate_pku
-	.hidden	bulkhead_gate_pku
-	.type	bulkhead_gate_pku, @function
+/* r11 := the place of a record to which the GS base leads, or jumps to
+ * bulkhead_gate_violated if there is no record. It is this thread's unless
+ * somebody changed the base, which READ_FS_BASE tells if he did not change both. */
+.macro FORCE_RECORD
+	mov	r11, gs:[BH_RECORD_SELF]
+	and	r11, [rip + bulkhead_records_mask]
+	or	r11, [rip + bulkhead_records_begin]
+	cmp	[r11 + BH_RECORD_SELF], r11
+	jne	bulkhead_gate_violated
+.endm
+
+/* As CLOSE, for a gate that keeps no callee-saved register. After: ecx, edx = 0.
+ * Clobbers rax, r11. */
+.macro CLOSE_GATE
+	READ_PKRU
+	and	eax, [rip + bulkhead_others_pkru]
+	or	eax, gs:[BH_RECORD_PKRU]
+	WRITE_PKRU_AS_IT_IS
+	FORCE_RECORD
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [r11 + BH_RECORD_PKRU]
+	jne	bulkhead_gate_violated
+.endm
+
+/* From here on the stack is the compartment's: the caller's frame lies where its
+ * stack pointer was saved, of which unwinders know by
+ *   DW_CFA_def_cfa_expression: breg7 (rsp) + 56, deref, plus_uconst 8. */
+.macro CFA_BY_SAVED_STACK
+	.cfi_escape 0x0f, 5, 0x77, BH_FRAME_BYTES - BH_FRAME_CALLER_SP, 0x06, 0x23, 8
+.endm
+
+/* Leaves the compartment. Before: on its stack, where the entry started. After:
+ * on the caller's, r10 = what was in rax; ecx, edx = 0; what may have held the
+ * compartment's data is cleared. Clobbers rax, r11. */
+.macro LEAVE
+	mov	r8, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
+	mov	r10, rax
+	mov	qword ptr [rsp + BH_FRAME_BYTES - BH_FRAME_INSIDE], 0
+	CLOSE_GATE
+	mov	rsp, r8
+	.cfi_def_cfa rsp, 8
+	CLEAR_VECTORS
+	xor	esi, esi
+	xor	edi, edi
+	xor	r9d, r9d
+.endm
+
+	.globl	bh_call
+	.type	bh_call, @function
 	.p2align 6
-bulkhead_gate_pku:
+bh_call:
 	.cfi_startproc
 	UNWINDS_BY .Lgate_unwound
 	endbr64
-	PUSH_CALLEE_SAVED
+	/* r11 := the row; the root's is nobody's to call. */
+	imul	r11d, edi, 1 << BH_ROW_SHIFT
+	and	r11d, (BH_MAX_COMPARTMENTS - 1) << BH_ROW_SHIFT
+	jz	.Lgate_shut
+	mov	rax, fs:0
+	cmp	rax, gs:[BH_RECORD_GATE_FS]
+	jne	.Lgate_shut
+	add	r11, [rip + bulkhead_rows]
+	add	rsi, [r11 + BH_ROW_GATE_DELTA]
 	/* Out of the way of WRPKRU, which takes ecx and edx. */
 	mov	r10, rdx
-	mov	r11, rcx
-	mov	r12, [rbp + 16]
-	CHECK_CALLER
-	FIND_TARGET bulkhead_not_live
-	movzx	ecx, di
-	cmp	qword ptr [rbx + BH_RECORD_STACKS + rcx * 8], 0
-	je	.Lgate_no_stack
-	cmp	dword ptr [r13 + BH_ROW_STATE], BH_STATE_LIVE
-	jne	bulkhead_not_live
-	mov	rax, rdi
-	shr	rax, 32
-	cmp	eax, [r13 + BH_ROW_GENERATION]
-	jne	bulkhead_not_live
-	CHECK_CURRENT
-
-	OPEN
-	movzx	ecx, di
-	mov	r15, [rbx + BH_RECORD_STACKS + rcx * 8]
-	test	r15, r15
-	jz	bulkhead_gate_violated
-	/* Said before the state is read: whoever closes the compartment sets the
-	 * state first, fences this thread by membarrier, then reads this word. */
-	mov	qword ptr [r15 - BH_FRAME_INSIDE], 1
-	mov	r14d, BH_GATE_NOT_LIVE
-	cmp	dword ptr [r13 + BH_ROW_STATE], BH_STATE_LIVE
-	jne	.Lgate_undo
-	mov	rax, rdi
-	shr	rax, 32
-	cmp	eax, [r13 + BH_ROW_GENERATION]
-	jne	.Lgate_undo
-	mov	r14d, BH_GATE_NO_ENTRY
-	mov	eax, edi
-	shr	eax, 16
-	cmp	eax, [r13 + BH_ROW_ENTRY_COUNT]
-	jae	.Lgate_undo
-	add	eax, [r13 + BH_ROW_FIRST_ENTRY]
-	cmp	eax, BH_MAX_ENTRIES
-	jae	bulkhead_gate_violated
-	shl	rax, BH_ENTRY_SHIFT
-	lea	rdx, [rip + bulkhead_entries]
-	cmp	ecx, [rdx + rax + BH_ENTRY_COMPARTMENT]
-	jne	.Lgate_undo
-	mov	r14, [rdx + rax + BH_ENTRY_FUNCTION]
-	mov	[r15 - BH_FRAME_CALLER_SP], rsp
-	mov	rdi, rsi
-	mov	rsi, r10
-	mov	rdx, r11
-	mov	rcx, r8
-	mov	r8, r9
-	mov	r9, r12
-	lea	rsp, [r15 - BH_FRAME_BYTES]
+	movq	xmm2, rcx
+	movups	xmm0, [rsp + 8]
+	READ_PKRU
+	cmp	eax, gs:[BH_RECORD_WHOLE_PKRU]
+	jne	.Lgate_other_domain
+	test	eax, [r11 + BH_ROW_KEY_BITS]
+	jz	.Lgate_key_open
+.Lgate_open:
+	and	eax, [r11 + BH_ROW_OPEN_MASK]
+	WRITE_PKRU_AS_IT_IS
+	/* From here on eax alone is known; the rest may be an attacker's. */
+	FORCE_RECORD
+	READ_FS_BASE rcx
+	cmp	rcx, [r11 + BH_RECORD_FS_BASE]
+	jne	bulkhead_gate_violated
+	sub	rsi, [rip + bulkhead_entry_rows]
+	test	rsi, ~((BH_MAX_ENTRIES - 1) << BH_ENTRY_SHIFT)
+	jnz	bulkhead_gate_turns_back
+	add	rsi, [rip + bulkhead_entry_rows]
+	mov	ecx, [rsi + BH_ENTRY_STACK_OFFSET]
+	mov	rdx, [r11 + rcx]
+	mov	r11d, [r11 + BH_RECORD_PKRU]
+	and	r11d, [rsi + BH_ENTRY_OPEN_MASK]
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, r11d
+	jne	bulkhead_gate_violated
+	test	rdx, rdx
+	jz	.Lgate_no_stack
+	/* Said before the handle is read: whoever closes the compartment takes the
+	 * handle away first, fences this thread by membarrier, then reads this
+	 * word. */
+	mov	qword ptr [rdx - BH_FRAME_INSIDE], 1
+	cmp	rdi, [rsi + BH_ENTRY_HANDLE]
+	jne	.Lgate_not_live
+	mov	rax, [rsi + BH_ENTRY_FUNCTION]
+	mov	[rdx - BH_FRAME_CALLER_SP], rsp
+	lea	rsp, [rdx - BH_FRAME_BYTES]
+	.cfi_remember_state
+	CFA_BY_SAVED_STACK
+	mov	rdi, r10
+	movq	rsi, xmm2
+	mov	rdx, r8
+	mov	rcx, r9
+	movq	r8, xmm0
+	pextrq	r9, xmm0, 1
 	cld
-	call	r14
-
-	mov	rsi, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
-	mov	rdi, rax
-	mov	qword ptr [rsp + BH_FRAME_BYTES - BH_FRAME_INSIDE], 0
-	CLOSE
-	mov	rsp, rsi
-	mov	rax, rdi
-	CLEAR_REGISTERS
-	POP_CALLEE_SAVED
+	call	rax
+	LEAVE
+	mov	rax, r10
 	ret
 
-	.cfi_def_cfa rbp, 16
+	CFA_BY_SAVED_STACK
 .Lgate_unwound:
-	mov	rsi, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
-	mov	rdi, rax
-	mov	qword ptr [rsp + BH_FRAME_BYTES - BH_FRAME_INSIDE], 0
-	CLOSE
-	mov	rsp, rsi
-	mov	rax, rdi
-	CLEAR_REGISTERS
-	mov	rdi, rax
+	LEAVE
+	sub	rsp, 8
+	.cfi_adjust_cfa_offset 8
+	mov	rdi, r10
 	UNWIND_ON
+	.cfi_restore_state
 
-.Lgate_undo:
-	mov	qword ptr [r15 - BH_FRAME_INSIDE], 0
-	CLOSE
-	mov	edx, r14d
-.Lgate_refuse:
-	xor	eax, eax
-	POP_CALLEE_SAVED
-	ret
-	.cfi_def_cfa rbp, 16
-bulkhead_not_live:
-	mov	edx, BH_GATE_NOT_LIVE
-	jmp	.Lgate_refuse
+	/* The key is open already: PKRU will not tell who runs. The record must name
+	 * the compartment, and its stack be free below what this thread stands on. */
+.Lgate_key_open:
+	mov	ecx, edi
+	cmp	ecx, gs:[BH_RECORD_CURRENT]
+	jne	1f
+	mov	rcx, gs:[BH_RECORD_STACKS + rcx * 8]
+	sub	rcx, rsp
+	cmp	rcx, [r11 + BH_ROW_STACK_BYTES]
+	mov	ecx, 0
+	jae	.Lgate_open
+1:	mov	eax, BH_GATE_ALREADY_OPEN
+	jmp	.Lgate_as_it_was
+.Lgate_other_domain:
+	mov	eax, BH_GATE_OTHER_DOMAIN
+.Lgate_as_it_was:
+	sub	rsi, [r11 + BH_ROW_GATE_DELTA]
+	mov	rdx, r10
+	movq	rcx, xmm2
+	jmp	.Lgate_answer
+
+	/* Rights are given back before anything else. */
+.Lgate_not_live:
+	mov	qword ptr [rdx - BH_FRAME_INSIDE], 0
+	mov	eax, BH_GATE_NOT_LIVE
+	jmp	1f
 .Lgate_no_stack:
-	mov	edx, BH_GATE_NO_STACK
-	jmp	.Lgate_refuse
-bulkhead_not_this_thread:
-	mov	edx, BH_GATE_OTHER_THREAD
-	jmp	.Lgate_refuse
-bulkhead_already_open:
-	mov	edx, BH_GATE_ALREADY_OPEN
-	jmp	.Lgate_refuse
-bulkhead_not_this_domain:
-	mov	edx, BH_GATE_OTHER_DOMAIN
-	jmp	.Lgate_refuse
+	mov	eax, BH_GATE_NO_STACK
+	jmp	1f
+	.globl	bulkhead_gate_turns_back
+	.hidden	bulkhead_gate_turns_back
+bulkhead_gate_turns_back:
+	add	rsi, [rip + bulkhead_entry_rows]
+	mov	eax, BH_GATE_NO_ENTRY
+1:	movd	xmm1, eax
+	CLOSE_GATE
+	movd	eax, xmm1
+	imul	r11d, edi, 1 << BH_ROW_SHIFT
+	and	r11d, (BH_MAX_COMPARTMENTS - 1) << BH_ROW_SHIFT
+	add	r11, [rip + bulkhead_rows]
+	jmp	.Lgate_as_it_was
+
+.Lgate_shut:
+	mov	eax, BH_GATE_SHUT
+	/* bulkhead_answer_gate(compartment, gate, the arguments, why). */
+.Lgate_answer:
+	.irp	from, [rsp + 16], [rsp + 16], r9, r8, rcx, rdx
+	push	\from
+	.cfi_adjust_cfa_offset 8
+	.endr
+	mov	rdx, rsp
+	mov	ecx, eax
+	sub	rsp, 8
+	.cfi_adjust_cfa_offset 8
+	call	bulkhead_answer_gate
+	add	rsp, 56
+	.cfi_adjust_cfa_offset -56
+	ret
 	.cfi_endproc
-	.size	bulkhead_gate_pku, . - bulkhead_gate_pku
+	.size	bh_call, . - bh_call
 
 	.globl	bulkhead_scope_pku
 	.hidden	bulkhead_scope_pku
@@ -304,6 +384,22 @@ bulkhead_scope_pku:
 	CLEAR_REGISTERS
 	mov	rdi, rax
 	UNWIND_ON
+	.cfi_def_cfa rbp, 16
+bulkhead_not_live:
+	mov	edx, BH_GATE_NOT_LIVE
+	jmp	.Lscope_refuse
+bulkhead_not_this_thread:
+	mov	edx, BH_GATE_OTHER_THREAD
+	jmp	.Lscope_refuse
+bulkhead_already_open:
+	mov	edx, BH_GATE_ALREADY_OPEN
+	jmp	.Lscope_refuse
+bulkhead_not_this_domain:
+	mov	edx, BH_GATE_OTHER_DOMAIN
+.Lscope_refuse:
+	xor	eax, eax
+	POP_CALLEE_SAVED
+	ret
 	.cfi_endproc
 	.size	bulkhead_scope_pku, . - bulkhead_scope_pku
 
@@ -412,5 +508,13 @@ bulkhead_gate_violated:
 	.globl	bulkhead_gates_end
 	.hidden	bulkhead_gates_end
 bulkhead_gates_end:
+
+/* Where the tables are: what an instruction with an index cannot say. */
+	.section .data.rel.ro, "aw", @progbits
+	.balign 8
+bulkhead_rows:
+	.quad	bulkhead_compartments
+bulkhead_entry_rows:
+	.quad	bulkhead_entries
 
 	.section .note.GNU-stack, "", @progbits

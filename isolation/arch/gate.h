@@ -14,11 +14,10 @@
 
 extern "C" {
 
-// Runs an entry of a compartment by protection keys. `target` is id | entry <<
-// 16 | generation << 32. The status is BH_OK or one of the BH_GATE_ codes of
-// layout.h. REQUIRES: the backend is protection keys; the GS base is set.
-bh_result bulkhead_gate_pku(uint64_t target, uint64_t a0, uint64_t a1,
-                            uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+// What bh_call(), which is in gate.S, comes to where it cannot pass as things
+// are: `why` is a BH_GATE_ code of layout.h. Defined by isolation/gate.
+bh_result bulkhead_answer_gate(bh_compartment compartment, const bh_gate* gate,
+                               const uint64_t arguments[6], uint64_t why);
 
 // Runs function(context) with the compartment open on the caller's stack. The
 // status is 0 or a BH_GATE_ code. REQUIRES: as above, and the row allows
@@ -46,9 +45,12 @@ extern const unsigned char bulkhead_gates_end[];
 // PKRU bits of the keys that Bulkhead owns, and their value in the root domain.
 extern uint32_t bulkhead_owned_pkru;
 extern uint32_t bulkhead_root_pkru;
-// Where records lie.
+// PKRU bits of all other keys.
+extern uint32_t bulkhead_others_pkru;
+// Where records lie: at begin | (anything & mask).
 extern uintptr_t bulkhead_records_begin;
 extern size_t bulkhead_records_bytes;
+extern uintptr_t bulkhead_records_mask;
 // One of BH_VECTOR_: what a gate has to clear on this CPU.
 extern uint32_t bulkhead_vector_state;
 

@@ -41,6 +41,7 @@
 #define BH_RECORD_PENDING_MASK 1128
 #define BH_RECORD_PENDING_INFO 1136
 #define BH_RECORD_ENTRIES 1264
+#define BH_RECORD_GATE_FS 1776
 
 /* What the kernel puts on a handler's stack: its siginfo_t, and the signal mask
  * in its ucontext_t (which is not glibc's; arch/x86/include/uapi/asm). */
@@ -58,18 +59,19 @@
 /* CompartmentRow. */
 #define BH_ROW_OPEN_MASK 0
 #define BH_ROW_STATE 4
-#define BH_ROW_GENERATION 8
-#define BH_ROW_FIRST_ENTRY 12
-#define BH_ROW_ENTRY_COUNT 16
 #define BH_ROW_SCOPES 20
+#define BH_ROW_KEY_BITS 24
 #define BH_ROW_READ_BITS 28
-#define BH_ROW_STACK_BYTES 40
+#define BH_ROW_GATE_DELTA 32
+#define BH_ROW_STACK_BYTES 48
 #define BH_ROW_SHIFT 9
 
-/* EntryRow. */
+/* EntryRow; a declaration of a gate is as large. */
 #define BH_ENTRY_FUNCTION 0
-#define BH_ENTRY_COMPARTMENT 8
-#define BH_ENTRY_SHIFT 4
+#define BH_ENTRY_HANDLE 8
+#define BH_ENTRY_OPEN_MASK 16
+#define BH_ENTRY_STACK_OFFSET 20
+#define BH_ENTRY_SHIFT 5
 
 /* States of a compartment's row. Gates pass only at BH_STATE_LIVE. */
 #define BH_STATE_FREE 0
@@ -85,14 +87,15 @@
 #define BH_FRAME_INSIDE 16
 #define BH_FRAME_PROOF 24
 
-/* What a gate returns in place of a bh_status when the call must be prepared,
- * or cannot be made; gate.cc answers each. */
+/* Why a gate cannot be passed as things are; isolation/gate/call.cc answers
+ * each. */
 #define BH_GATE_NO_STACK 0x1001
 #define BH_GATE_OTHER_DOMAIN 0x1002
 #define BH_GATE_OTHER_THREAD 0x1003
 #define BH_GATE_NOT_LIVE 0x1004
 #define BH_GATE_NO_ENTRY 0x1005
 #define BH_GATE_ALREADY_OPEN 0x1006
+#define BH_GATE_SHUT 0x1007
 
 /* Vector state that a gate clears on its way out. */
 #define BH_VECTOR_SSE 0

@@ -15,16 +15,16 @@
 #ifdef BULKHEAD_MODELLED
 	mov	eax, gs:[BH_RECORD_MODELLED_PKRU]
 	xor	edx, edx
+	xor	ecx, ecx
 #else
 	xor	ecx, ecx
 	rdpkru
 #endif
 .endm
 
-/* Writes eax to PKRU; clobbers ecx, edx. */
-.macro WRITE_PKRU
 #ifdef BULKHEAD_MODELLED
-	/* 28 dependent cycles between fences: the published cost. */
+/* 28 dependent cycles between fences: the published cost. */
+.macro MODELLED_WRITE
 	lfence
 	mov	edx, eax
 	.rept 28
@@ -32,9 +32,26 @@
 	.endr
 	lfence
 	mov	gs:[BH_RECORD_MODELLED_PKRU], eax
+.endm
+#endif
+
+/* Writes eax to PKRU; clobbers ecx, edx. */
+.macro WRITE_PKRU
+#ifdef BULKHEAD_MODELLED
+	MODELLED_WRITE
 #else
 	xor	ecx, ecx
 	xor	edx, edx
+	wrpkru
+#endif
+.endm
+
+/* The same where ecx and edx are 0, and stay so. */
+.macro WRITE_PKRU_AS_IT_IS
+#ifdef BULKHEAD_MODELLED
+	MODELLED_WRITE
+	xor	edx, edx
+#else
 	wrpkru
 #endif
 .endm

@@ -56,9 +56,11 @@ struct alignas(512) CompartmentRow {
   uint32_t generation = 0;
   uint32_t first_entry = 0;
   uint32_t entry_count = 0;
-  uint32_t scopes = 0;  // 1: bh_with_scope() is allowed
-  uint32_t unused = 0;
+  uint32_t scopes = 0;     // 1: bh_with_scope() is allowed
+  uint32_t key_bits = 0;   // ~open_mask
   uint32_t read_bits = 0;  // PKRU bits that make the opened key read-only
+  // From a declaration of a gate to its row in the table of entries.
+  uint64_t gate_delta = 0;
 
   HardwareKey key = kUntagged;
   Traits traits = {};
@@ -78,24 +80,41 @@ struct alignas(512) CompartmentRow {
 static_assert(sizeof(CompartmentRow) == 1 << BH_ROW_SHIFT);
 static_assert(offsetof(CompartmentRow, open_mask) == BH_ROW_OPEN_MASK);
 static_assert(offsetof(CompartmentRow, state) == BH_ROW_STATE);
-static_assert(offsetof(CompartmentRow, generation) == BH_ROW_GENERATION);
-static_assert(offsetof(CompartmentRow, first_entry) == BH_ROW_FIRST_ENTRY);
-static_assert(offsetof(CompartmentRow, entry_count) == BH_ROW_ENTRY_COUNT);
 static_assert(offsetof(CompartmentRow, scopes) == BH_ROW_SCOPES);
+static_assert(offsetof(CompartmentRow, key_bits) == BH_ROW_KEY_BITS);
 static_assert(offsetof(CompartmentRow, read_bits) == BH_ROW_READ_BITS);
+static_assert(offsetof(CompartmentRow, gate_delta) == BH_ROW_GATE_DELTA);
 static_assert(offsetof(CompartmentRow, traits) +
                   offsetof(Traits, stack_bytes) ==
               BH_ROW_STACK_BYTES);
 
+// No handle is this one.
+inline constexpr uint64_t kNoHandle = ~uint64_t{0};
+
+// All that a gate must know of where it leads.
 struct EntryRow {
   uint64_t (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
                        uint64_t) = nullptr;
+  // The compartment's handle, as one number, while the compartment is live.
+  uint64_t handle = kNoHandle;
+  uint32_t open_mask = ~uint32_t{0};  // as in the compartment's row
+  // Of the thread's stack in the compartment, within its record; the root has
+  // none.
+  uint32_t stack_offset = BH_RECORD_STACKS;
   uint32_t compartment = 0;  // 0, the root's, marks a free row
   uint32_t unused = 0;
 };
 static_assert(sizeof(EntryRow) == 1 << BH_ENTRY_SHIFT);
+static_assert(sizeof(bh_gate) == sizeof(EntryRow));
 static_assert(offsetof(EntryRow, function) == BH_ENTRY_FUNCTION);
-static_assert(offsetof(EntryRow, compartment) == BH_ENTRY_COMPARTMENT);
+static_assert(offsetof(EntryRow, handle) == BH_ENTRY_HANDLE);
+static_assert(offsetof(EntryRow, open_mask) == BH_ENTRY_OPEN_MASK);
+static_assert(offsetof(EntryRow, stack_offset) == BH_ENTRY_STACK_OFFSET);
+
+// A handle in a register, as calls pass it.
+constexpr uint64_t AsNumber(bh_compartment handle) {
+  return handle.id | uint64_t{handle.generation} << 32;
+}
 
 }  // namespace bulkhead
 

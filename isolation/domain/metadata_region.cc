@@ -3,6 +3,8 @@
 
 #include "isolation/domain/metadata_region.h"
 
+#include <bit>
+
 #include "isolation/arch/layout.h"
 #include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
@@ -89,8 +91,11 @@ bool ClearMapOf(PageRange pages, uintptr_t (*map_of)(uintptr_t)) {
 bool PrepareMetadata() {
   LockHolder hold(lock);
   const PageRange all = reservation.metadata();
-  records.Set(
-      {all.begin, RoundDown(all.bytes / kRecordsShare, kHugePageBytes / 8)});
+  // A power of two at a multiple of itself: gates force a record's address into
+  // it by a mask.
+  const size_t share = std::bit_floor(all.bytes / kRecordsShare);
+  const size_t alignment = all.begin & (~all.begin + 1);
+  records.Set({all.begin, share < alignment ? share : alignment});
   const PageRange map = {
       records.pages.end(),
       RoundUp(reservation.bytes() / kPageBytes * sizeof(*page_map),

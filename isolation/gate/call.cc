@@ -24,8 +24,20 @@ bh_result Refused(bh_status status) {
   return {0, static_cast<uint64_t>(status)};
 }
 
-// The gate's index among its row's entries; the gate itself bounds and checks
-// it again.
+// What a caller asked for.
+struct Request {
+  bh_compartment compartment;
+  const bh_gate* gate;
+  const uint64_t* arguments;
+};
+
+bh_result Retry(const Request& request) {
+  const uint64_t* word = request.arguments;
+  return bh_call(request.compartment, request.gate, word[0], word[1], word[2],
+                 word[3], word[4], word[5]);
+}
+
+// The gate's index among its row's entries.
 uint64_t EntryIndex(const CompartmentRow& row, const bh_gate* gate) {
   const auto distance = reinterpret_cast<uintptr_t>(gate) -
                         reinterpret_cast<uintptr_t>(row.gates);
@@ -34,59 +46,101 @@ uint64_t EntryIndex(const CompartmentRow& row, const bh_gate* gate) {
                                                                     : kNoEntry;
 }
 
-// Answers what a gate wants before it can be passed. BH_OK: try again.
-bh_status Prepare(uint64_t wanted, bh_compartment compartment) {
-  CompartmentRow& row = bulkhead_compartments[compartment.id];
-  switch (wanted) {
-    case BH_GATE_OTHER_THREAD:
-      AttachThread();
-      return BH_OK;
-    case BH_GATE_NO_STACK:
-      return PrepareThread(*CurrentRecord(), IdOf(row));
-    case BH_GATE_NO_ENTRY:
-      return BH_ERR_ENTRY;
-    case BH_GATE_NOT_LIVE:
-      if (__atomic_load_n(&row.state, __ATOMIC_ACQUIRE) != BH_STATE_FREE &&
-          row.generation == compartment.generation) {
-        // Somebody tries to destroy it, and may find that it is in use.
-        AwaitCompartments(*CurrentRecord());
-        return FindLive(compartment) != nullptr ? BH_OK : BH_ERR_DESTROYED;
-      }
-      return BH_ERR_DESTROYED;
-    default:
-      DieExpected("a gate gave an unknown answer", 0, wanted);
+// Where a gate found no handle, or another one than the caller's.
+bh_result AnswerNotLive(const Request& request) {
+  const CompartmentRow& row = bulkhead_compartments[request.compartment.id];
+  if (__atomic_load_n(&row.state, __ATOMIC_ACQUIRE) != BH_STATE_FREE &&
+      row.generation == request.compartment.generation) {
+    // Somebody may try to destroy it, and find that it is in use.
+    AwaitCompartments(*CurrentRecord());
   }
+  if (FindLive(request.compartment) == nullptr) {
+    return Refused(BH_ERR_DESTROYED);
+  }
+  const uint64_t index = EntryIndex(row, request.gate);
+  if (index == kNoEntry ||
+      bulkhead_entries[row.first_entry + index].compartment !=
+          Index(IdOf(row))) {
+    return Refused(BH_ERR_ENTRY);
+  }
+  return Retry(request);
+}
+
+// Where PKRU is not what the record last saw, or the key is open already.
+// `next`: whom the record must name as current before the gate is tried again.
+bh_result CallInFrame(ThreadRecord& record, CompartmentId next,
+                      const Request& request) {
+  bh_result result = Refused(BH_ERR_DEPTH);
+  const bool pushed =
+      InDomainFrame(record, next, [&] { result = Retry(request); });
+  return pushed ? result : Refused(BH_ERR_DEPTH);
+}
+
+bh_result AnswerOtherDomain(ThreadRecord& record, const Request& request) {
+  if ((ReadPkru() & Pkru{bulkhead_owned_pkru}) != record.pkru) {
+    return CallInFrame(record, CurrentCompartment(record), request);
+  }
+  CallMonitor(record, MonitorCall::kSeePkru);
+  return Retry(request);
+}
+
+bh_result AnswerAlreadyOpen(ThreadRecord& record, const Request& request) {
+  // A row without a compartment opens nothing, either.
+  if (FindLive(request.compartment) == nullptr) return AnswerNotLive(request);
+  return CallInFrame(record, CompartmentId{request.compartment.id}, request);
+}
+
+// Where the thread has no record yet, or a handler ran on its alternate stack.
+bh_result AnswerShut(const Request& request) {
+  ThreadRecord& record = *CurrentRecord();
+  if (!IsOnHandlerStack(record)) {
+    CallMonitor(record, MonitorCall::kOpenGates, 1);
+    return Retry(request);
+  }
+  const SignalsBlocked blocked;
+  bh_result result = {};
+  CallMonitor(record, MonitorCall::kOpenGates, 1);
+  Guarded([&] { result = Retry(request); },
+          [&] { CallMonitor(record, MonitorCall::kOpenGates, 0); });
+  return result;
+}
+
+bh_result AnswerWithKeys(const Request& request, uint64_t why) {
+  switch (why) {
+    case BH_GATE_SHUT:
+      return AnswerShut(request);
+    case BH_GATE_OTHER_DOMAIN:
+      return AnswerOtherDomain(*CurrentRecord(), request);
+    case BH_GATE_ALREADY_OPEN:
+      return AnswerAlreadyOpen(*CurrentRecord(), request);
+    case BH_GATE_NO_STACK: {
+      if (FindLive(request.compartment) == nullptr) {
+        return AnswerNotLive(request);
+      }
+      const bh_status status = PrepareThread(
+          *CurrentRecord(), CompartmentId{request.compartment.id});
+      return status == BH_OK ? Retry(request) : Refused(status);
+    }
+    case BH_GATE_NOT_LIVE:
+    case BH_GATE_NO_ENTRY:
+      return AnswerNotLive(request);
+    default:
+      DieExpected("a gate gave an unknown answer", 0, why);
+  }
+}
+
+bh_result CallWithoutKeys(const Request& request) {
+  const uint64_t entry =
+      EntryIndex(bulkhead_compartments[request.compartment.id], request.gate);
+  if (__builtin_expect(IsOnHandlerStack(*CurrentRecord()), false)) {
+    const SignalsBlocked blocked;
+    return CallByPages(request.compartment, entry, request.arguments);
+  }
+  return CallByPages(request.compartment, entry, request.arguments);
 }
 
 bool IsAboutDomain(uint64_t wanted) {
   return wanted == BH_GATE_OTHER_DOMAIN || wanted == BH_GATE_ALREADY_OPEN;
-}
-
-// Whom the record must name as current before the gate is tried again.
-CompartmentId NextCurrent(uint64_t wanted, const ThreadRecord& record,
-                          bh_compartment compartment) {
-  return wanted == BH_GATE_ALREADY_OPEN ? CompartmentId{compartment.id}
-                                        : CurrentCompartment(record);
-}
-
-bh_result CallWithKey(uint64_t target, bh_compartment compartment,
-                      const Arguments& arguments) {
-  const uint64_t* word = arguments.word;
-  for (;;) {
-    const bh_result result = bulkhead_gate_pku(
-        target, word[0], word[1], word[2], word[3], word[4], word[5]);
-    if (__builtin_expect(result.status == BH_OK, true)) return result;
-    if (IsAboutDomain(result.status)) {
-      ThreadRecord& record = *CurrentRecord();
-      bh_result inner = Refused(BH_ERR_DEPTH);
-      const bool pushed = InDomainFrame(
-          record, NextCurrent(result.status, record, compartment),
-          [&] { inner = CallWithKey(target, compartment, arguments); });
-      return pushed ? inner : Refused(BH_ERR_DEPTH);
-    }
-    const bh_status status = Prepare(result.status, compartment);
-    if (status != BH_OK) return Refused(status);
-  }
 }
 
 bh_status ScopeWithKey(bh_compartment compartment, void (*function)(void*),
@@ -103,39 +157,17 @@ bh_status ScopeWithKey(bh_compartment compartment, void (*function)(void*),
                    "a scope gave an unknown answer");
     ThreadRecord& record = *CurrentRecord();
     bh_status inner = BH_ERR_DEPTH;
-    const bool pushed = InDomainFrame(
-        record, NextCurrent(result.status, record, compartment),
-        [&] { inner = ScopeWithKey(compartment, function, context); });
+    const CompartmentId next = result.status == BH_GATE_ALREADY_OPEN
+                                   ? CompartmentId{compartment.id}
+                                   : CurrentCompartment(record);
+    const bool pushed = InDomainFrame(record, next, [&] {
+      inner = ScopeWithKey(compartment, function, context);
+    });
     return pushed ? inner : BH_ERR_DEPTH;
   }
 }
 
-// REQUIRES: the compartment's id is one.
-bh_result CallFrom(bh_compartment compartment, const bh_gate* gate,
-                   const Arguments& arguments) {
-  const uint64_t entry =
-      EntryIndex(bulkhead_compartments[compartment.id], gate);
-  if (enforcement == Enforcement::kPku) {
-    const uint64_t target =
-        compartment.id | entry << 16 | uint64_t{compartment.generation} << 32;
-    return CallWithKey(target, compartment, arguments);
-  }
-  return CallByPages(compartment, entry, arguments);
-}
-
 }  // namespace
-
-bh_result CallGate(bh_compartment compartment, const bh_gate* gate,
-                   const Arguments& arguments) {
-  if (compartment.id == 0 || compartment.id >= BH_MAX_COMPARTMENTS) {
-    return Refused(BH_ERR_DESTROYED);
-  }
-  if (__builtin_expect(IsOnHandlerStack(*CurrentRecord()), false)) {
-    const SignalsBlocked blocked;
-    return CallFrom(compartment, gate, arguments);
-  }
-  return CallFrom(compartment, gate, arguments);
-}
 
 bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
                       void* context) {
@@ -158,3 +190,14 @@ bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
 }
 
 }  // namespace bulkhead
+
+bh_result bulkhead_answer_gate(bh_compartment compartment, const bh_gate* gate,
+                               const uint64_t arguments[6], uint64_t why) {
+  if (compartment.id == 0 || compartment.id >= BH_MAX_COMPARTMENTS) {
+    return bulkhead::Refused(BH_ERR_DESTROYED);
+  }
+  const bulkhead::Request request = {compartment, gate, arguments};
+  return bulkhead::enforcement == bulkhead::Enforcement::kPku
+             ? bulkhead::AnswerWithKeys(request, why)
+             : bulkhead::CallWithoutKeys(request);
+}

@@ -35,7 +35,7 @@ void Leave(ThreadRecord& record, bh_compartment compartment) {
 }  // namespace
 
 bh_result CallByPages(bh_compartment compartment, uint64_t entry,
-                      const Arguments& arguments) {
+                      const uint64_t arguments[6]) {
   CompartmentRow& row = bulkhead_compartments[compartment.id];
   ThreadRecord& record = *CurrentRecord();
   bh_status status = Enter(record, compartment);
@@ -44,7 +44,7 @@ bh_result CallByPages(bh_compartment compartment, uint64_t entry,
   const auto call = [&] {
     value =
         bulkhead_stack_call(bulkhead_entries[row.first_entry + entry].function,
-                            record.stacks[compartment.id], arguments.word);
+                            record.stacks[compartment.id], arguments);
   };
   Guarded(
       [&] {

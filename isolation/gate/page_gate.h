@@ -9,13 +9,12 @@
 #define BULKHEAD_ISOLATION_GATE_PAGE_GATE_H_
 
 #include "bulkhead/bulkhead.h"
-#include "isolation/gate/call.h"
 
 namespace bulkhead {
 
-// As CallGate() and CallInScope(). REQUIRES: the backend is page protection.
+// As bh_call() and CallInScope(). REQUIRES: the backend is page protection.
 bh_result CallByPages(bh_compartment compartment, uint64_t entry,
-                      const Arguments& arguments);
+                      const uint64_t arguments[6]);
 bh_status ScopeByPages(bh_compartment compartment, void (*function)(void*),
                        void* context);
 

@@ -46,6 +46,17 @@ bh_result MonitorSetSignalStack(ThreadRecord& record, uint64_t address,
 bh_result MonitorSetHandlerStack(ThreadRecord& record, uint64_t begin,
                                  uint64_t bytes, uint64_t, uint64_t) {
   record.handler_stack = {begin, bytes};
+  record.gate_fs = 0;
+  return {};
+}
+
+bh_result MonitorOpenGates(ThreadRecord& record, uint64_t open, uint64_t,
+                           uint64_t, uint64_t) {
+  if (open != 0) {
+    OpenGates(record);
+  } else {
+    record.gate_fs = 0;
+  }
   return {};
 }
 

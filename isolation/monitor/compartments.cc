@@ -107,12 +107,34 @@ bh_status FillEntries(CompartmentRow& row, const bh_gate* gates,
   if (row.first_entry == BH_MAX_ENTRIES) return BH_ERR_TOO_MANY_ENTRIES;
   row.gates = gates;
   row.entry_count = count;
+  row.gate_delta =
+      reinterpret_cast<uintptr_t>(&bulkhead_entries[row.first_entry]) -
+      reinterpret_cast<uintptr_t>(gates);
+  const uint32_t id = Index(IdOf(row));
+  const auto stack_offset = static_cast<uint32_t>(
+      offsetof(ThreadRecord, stacks) + id * sizeof(uintptr_t));
   for (uint32_t i = 0; i < count; ++i) {
     if (!SameName(gates[i].compartment, row.name)) continue;
-    bulkhead_entries[row.first_entry + i] = {gates[i].function,
-                                             Index(IdOf(row)), 0};
+    EntryRow& entry = bulkhead_entries[row.first_entry + i];
+    entry.function = gates[i].function;
+    entry.open_mask = row.open_mask;
+    entry.stack_offset = stack_offset;
+    entry.compartment = id;
   }
   return BH_OK;
+}
+
+// By its handle in their rows, gates find a compartment live.
+void SetHandleOfEntries(const CompartmentRow& row, uint64_t handle) {
+  for (EntryRow& entry : bulkhead_entries) {
+    if (entry.compartment != Index(IdOf(row))) continue;
+    __atomic_store_n(&entry.handle, handle, __ATOMIC_SEQ_CST);
+  }
+}
+
+void MakeLive(CompartmentRow& row) {
+  SetHandleOfEntries(row, AsNumber(HandleOf(row)));
+  __atomic_store_n(&row.state, BH_STATE_LIVE, __ATOMIC_RELEASE);
 }
 
 void ClearEntries(CompartmentRow& row) {
@@ -142,6 +164,7 @@ bh_status Furnish(CompartmentRow& row, const bh_gate* gates,
     if (key == kNoKey) return BH_ERR_NO_KEY;
     row.key = key;
     row.open_mask = Bits(~BothBits(key));
+    row.key_bits = ~row.open_mask;
     row.read_bits = Bits(ReadOnly(key));
     key_owners[Number(key)] = IdOf(row);
   }
@@ -269,8 +292,8 @@ bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
     return Result(status);
   }
   ExpectCompartments();
-  __atomic_store_n(&row->state, BH_STATE_LIVE, __ATOMIC_RELEASE);
-  return Result(BH_OK, Index(IdOf(*row)) | uint64_t{row->generation} << 32);
+  MakeLive(*row);
+  return Result(BH_OK, AsNumber(HandleOf(*row)));
 }
 
 bh_result MonitorDestroy(ThreadRecord& record, uint64_t id, uint64_t generation,
@@ -279,11 +302,12 @@ bh_result MonitorDestroy(ThreadRecord& record, uint64_t id, uint64_t generation,
   CompartmentRow* row = FindLive(Handle(id, generation));
   if (row == nullptr || IdOf(*row) == kRoot) return Result(BH_ERR_DESTROYED);
   __atomic_store_n(&row->state, BH_STATE_CLOSING, __ATOMIC_SEQ_CST);
-  // A gate says that it is inside before it reads the state; with this fence in
-  // every thread, either it sees CLOSING or we see it.
+  SetHandleOfEntries(*row, kNoHandle);
+  // A gate says that it is inside before it reads the handle; with this fence
+  // in every thread, either it sees no handle or we see it.
   const bool fenced = sys::Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
   if (!fenced || SomeoneInside(record, *row)) {
-    __atomic_store_n(&row->state, BH_STATE_LIVE, __ATOMIC_RELEASE);
+    MakeLive(*row);
     return Result(fenced ? BH_ERR_BUSY : BH_ERR_KERNEL);
   }
   AwaitVisits(*row);

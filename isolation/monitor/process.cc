@@ -25,6 +25,8 @@ constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_monitor_pkru = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_deferring_pkru = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START uintptr_t bulkhead_records_begin = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START size_t bulkhead_records_bytes = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START uintptr_t bulkhead_records_mask = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_others_pkru = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_vector_state =
     BH_VECTOR_SSE;
 
@@ -70,6 +72,7 @@ void ChooseEnforcement(const Options& options) {
   }
   if (enforcement == Enforcement::kPku) {
     bulkhead_owned_pkru = Bits(keys.owned());
+    bulkhead_others_pkru = ~bulkhead_owned_pkru;
     bulkhead_root_pkru = Bits(keys.root());
     bulkhead_deferring_pkru = Bits(keys.monitor() & ~BothBits(kUntagged));
     bulkhead_monitor_pkru =
@@ -130,6 +133,8 @@ void StartProcess() {
   BULKHEAD_CHECK(PrepareMetadata(), "no memory to start");
   bulkhead_records_begin = RecordRegion().begin;
   bulkhead_records_bytes = RecordRegion().bytes;
+  bulkhead_records_mask =
+      (bulkhead_records_bytes - 1) & ~(sizeof(ThreadRecord) - 1);
   AttachFirstThread();
   SayStart(options);
 }

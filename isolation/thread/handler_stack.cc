@@ -20,7 +20,7 @@ void NoteHandlerStack(const ucontext_t& context) {
   ThreadRecord* record = FindOwnRecord();
   if (record == nullptr) record = AttachThread();
   if (record->handler_stack.begin == stack.begin &&
-      record->handler_stack.bytes == stack.bytes) {
+      record->handler_stack.bytes == stack.bytes && record->gate_fs == 0) {
     return;
   }
   CallMonitor(*record, MonitorCall::kSetHandlerStack, stack.begin, stack.bytes);

@@ -68,6 +68,7 @@ ThreadRecord* FindOrMake(uintptr_t fs_base) {
   record->pending_signal = 0;
   record->visited = Index(kRoot);
   record->modelled_pkru = bulkhead_root_pkru;
+  OpenGates(*record);
   LeaveCompartments(*record);
   return record;
 }
@@ -188,6 +189,10 @@ void SetCurrent(ThreadRecord& record, CompartmentId id) {
   if (__atomic_load_n(&compartments_expected, __ATOMIC_SEQ_CST)) {
     record.root_fs = 0;
   }
+}
+
+void OpenGates(ThreadRecord& record) {
+  record.gate_fs = enforcement == Enforcement::kPku ? record.fs_base : 0;
 }
 
 void ExpectCompartments() {

@@ -89,6 +89,8 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   uint64_t pending_info[BH_SIGINFO_BYTES / 8] = {};
   // Calls of the monitor, by the compartment that the thread was in.
   uint64_t monitor_entries[BH_MAX_COMPARTMENTS] = {};
+  // The FS base, or 0 where gates by keys are shut: see OpenGates().
+  uintptr_t gate_fs = 0;
 
   int tid = 0;
   bool exiting = false;  // its thread said goodbye, and may still run a little
@@ -141,6 +143,7 @@ static_assert(offsetof(ThreadRecord, pending_mask) == BH_RECORD_PENDING_MASK);
 static_assert(offsetof(ThreadRecord, pending_info) == BH_RECORD_PENDING_INFO);
 static_assert(offsetof(ThreadRecord, modelled_pkru) == BH_RECORD_MODELLED_PKRU);
 static_assert(offsetof(ThreadRecord, monitor_entries) == BH_RECORD_ENTRIES);
+static_assert(offsetof(ThreadRecord, gate_fs) == BH_RECORD_GATE_FS);
 static_assert(offsetof(ThreadRecord, root_fs) == BH_RECORD_ROOT_FS);
 static_assert(offsetof(ThreadRecord, domain_fs) == BH_RECORD_DOMAIN_FS);
 
@@ -163,6 +166,11 @@ ThreadRecord* AttachFirstThread();
 
 // Makes `id` the current compartment of the record. Runs in: the monitor.
 void SetCurrent(ThreadRecord& record, CompartmentId id);
+
+// Lets bh_call() pass without being asked again. Shut where there are no keys,
+// and from a handler's start on an alternate stack on, until somebody has
+// looked whether it still runs. Runs in: the monitor.
+void OpenGates(ThreadRecord& record);
 
 // Said before the first compartment beside the root can be entered: from then
 // on a record alone does not tell whose domain its thread is in, where there

@@ -34,7 +34,7 @@ extern "C" {
 void JumpWithRegisters(const uint64_t registers[16], const void* target);
 void LandWithRights();
 void Landed();
-void CallAndCapture(const void* function, const uint64_t arguments[7],
+void CallAndCapture(const void* function, const uint64_t arguments[8],
                     uint64_t after[40]);
 uint64_t FillRegisters(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
                        uint64_t);
@@ -111,10 +111,9 @@ class GateAttackTest : public testing::Test {
   }
   void TearDown() override { EXPECT_EQ(bh_destroy(vault), BH_OK); }
 
-  uint64_t Target(const bh_gate& gate = kFillRegisters) const {
+  const bulkhead::EntryRow& Entry(const bh_gate& gate) const {
     const auto& row = bulkhead_compartments[vault.id];
-    const uint64_t entry = static_cast<uint64_t>(&gate - row.gates);
-    return vault.id | entry << 16 | uint64_t{vault.generation} << 32;
+    return bulkhead_entries[row.first_entry + (&gate - row.gates)];
   }
 
   bh_compartment vault = {};
@@ -123,21 +122,29 @@ class GateAttackTest : public testing::Test {
 // Register sets, in the order of JumpWithRegisters().
 using Registers = std::array<uint64_t, 16>;
 
-std::vector<Registers> RegisterSets(uint64_t target) {
+// As between the two WRPKRU of a gate: the handle and the entry's row, with all
+// keys open or with those that the gate opens; on a stack of the attacker's, or
+// on the vault's as the entry finds it.
+std::vector<Registers> RegisterSets(bh_compartment vault,
+                                    const bulkhead::EntryRow& entry) {
   const auto land = reinterpret_cast<uint64_t>(&LandWithRights);
   const auto record = reinterpret_cast<uint64_t>(bulkhead::RecordAtGs());
-  auto& row = bulkhead_compartments[target & 0xffff];
+  auto& row = bulkhead_compartments[vault.id];
   const auto row_address = reinterpret_cast<uint64_t>(&row);
+  const auto entry_address = reinterpret_cast<uint64_t>(&entry);
+  const uint64_t handle = bulkhead::AsNumber(vault);
   const uint64_t top = reinterpret_cast<uint64_t>(&stack[2048]);
-  const uint64_t vault_stack = bulkhead::RecordAtGs()->stacks[target & 0xffff];
+  const uint64_t vault_stack = bulkhead::RecordAtGs()->stacks[vault.id];
   const uint64_t exact = bulkhead::Bits(bulkhead::ReadPkru()) & row.open_mask;
   std::vector<Registers> sets;
   for (const uint64_t eax : {uint64_t{0}, exact}) {
-    for (const uint64_t r15 : {vault_stack, top}) {
-      //            rax  rbx     rcx rdx rsi   rdi     rbp  r8    r9
-      sets.push_back({eax, record, 0, 0, top, target, top, land, land,
-                      // r10 r11  r12   r13          r14   r15  rsp
-                      land, land, land, row_address, land, r15, top});
+    for (const uint64_t rsp : {vault_stack - BH_FRAME_BYTES, top}) {
+      //            rax  rbx     rcx rdx      rsi            rdi     rbp
+      sets.push_back({eax, record, 0, rsp + 64, entry_address, handle, top,
+                      // r8 r9   r10   r11          r12   r13          r14
+                      top, land, land, row_address, land, row_address, land,
+                      // r15 rsp
+                      vault_stack, rsp});
     }
   }
   return sets;
@@ -146,13 +153,13 @@ std::vector<Registers> RegisterSets(uint64_t target) {
 // The same for the monitor's code: claims to be in no row, or in the vault's,
 // with the rights that the claim calls for, with none closed, or with none
 // more.
-std::vector<Registers> MonitorSets(uint64_t target) {
+std::vector<Registers> MonitorSets(bh_compartment vault) {
   const auto land = reinterpret_cast<uint64_t>(&LandWithRights);
   const auto record = reinterpret_cast<uint64_t>(bulkhead::RecordAtGs());
   const uint64_t top = reinterpret_cast<uint64_t>(&stack[2048]);
   const auto inspect = static_cast<uint64_t>(bulkhead::MonitorCall::kInspect);
   std::vector<Registers> sets;
-  for (const uint64_t id : {uint64_t{0}, target & 0xffff}) {
+  for (const uint64_t id : {uint64_t{0}, uint64_t{vault.id}}) {
     auto& row = bulkhead_compartments[id];
     const auto row_address = reinterpret_cast<uint64_t>(&row);
     const uint64_t exact =
@@ -171,10 +178,10 @@ std::vector<Registers> MonitorSets(uint64_t target) {
 
 // For the signal entry: as the kernel enters it, with a handler that tells of
 // its rights, and with none closed.
-std::vector<Registers> SignalSets(uint64_t target) {
+std::vector<Registers> SignalSets(bh_compartment vault) {
   static siginfo_t info = {};
   static ucontext_t context = {};
-  std::vector<Registers> sets = MonitorSets(target);
+  std::vector<Registers> sets = MonitorSets(vault);
   const auto land = reinterpret_cast<uint64_t>(&LandWithRights);
   const auto record = reinterpret_cast<uint64_t>(bulkhead::RecordAtGs());
   const auto frame = reinterpret_cast<uint64_t>(&context);
@@ -297,19 +304,19 @@ TEST_F(GateAttackTest, NoJumpIntoAGateLandsWithTheVaultOpen) {
   rights_inside = bulkhead_root_pkru & row.open_mask;
   ASSERT_GT(bulkhead_gates_end - bulkhead_gates_begin, 500);
   Attack(bulkhead_gates_begin, bulkhead_gates_end,
-         RegisterSets(Target(kLookAround)));
+         RegisterSets(vault, Entry(kLookAround)));
 }
 
 TEST_F(GateAttackTest, NoJumpIntoTheMonitorsWayLandsWithAnythingOpen) {
   SKIP_WITHOUT_KEYS();
   ASSERT_GT(bulkhead_monitor_end - bulkhead_monitor_begin, 500);
-  Attack(bulkhead_monitor_begin, bulkhead_monitor_end, MonitorSets(Target()));
+  Attack(bulkhead_monitor_begin, bulkhead_monitor_end, MonitorSets(vault));
 }
 
 TEST_F(GateAttackTest, NoJumpIntoTheSignalEntryLandsWithAnythingOpen) {
   SKIP_WITHOUT_KEYS();
   ASSERT_GT(bulkhead_signals_end - bulkhead_signals_begin, 100);
-  Attack(bulkhead_signals_begin, bulkhead_signals_end, SignalSets(Target()));
+  Attack(bulkhead_signals_begin, bulkhead_signals_end, SignalSets(vault));
 }
 
 // The test above can tell: with the vault open, they would say so.
@@ -338,24 +345,20 @@ TEST_F(GateAttackTest, TheCheckOfTheAttackWorks) {
 
 TEST_F(GateAttackTest, NothingButTheResultLeavesInRegisters) {
   uint64_t after[40];
-  if (bh_get_level() == BH_LEVEL_PKU) {
-    const uint64_t arguments[7] = {Target(), 1, 2, 3, 4, 5, 6};
-    CallAndCapture(reinterpret_cast<const void*>(&bulkhead_gate_pku), arguments,
-                   after);
-  } else {
-    static const uint64_t zeros[6] = {};
-    const uint64_t arguments[7] = {
-        reinterpret_cast<uint64_t>(&FillRegisters),
-        reinterpret_cast<uint64_t>(stack.data() + stack.size()),
-        reinterpret_cast<uint64_t>(zeros),
-        0,
-        0,
-        0,
-        0};
-    CallAndCapture(reinterpret_cast<const void*>(&bulkhead_stack_call),
-                   arguments, after);
+  const uint64_t arguments[8] = {bulkhead::AsNumber(vault),
+                                 reinterpret_cast<uint64_t>(&kFillRegisters),
+                                 1,
+                                 2,
+                                 3,
+                                 4,
+                                 5,
+                                 6};
+  CallAndCapture(reinterpret_cast<const void*>(&bh_call), arguments, after);
+  for (size_t i = 0; i < 40; ++i) {
+    for (int byte = 0; byte < 8; ++byte) {
+      EXPECT_NE(after[i] >> (8 * byte) & 0xff, 0x5au) << i;
+    }
   }
-  for (size_t i = 0; i < 40; ++i) EXPECT_EQ(after[i], 0u) << i;
 }
 
 TEST_F(GateAttackTest, OthersKeysAreLeftAlone) {
@@ -394,24 +397,25 @@ TEST_F(GateAttackTest, TwoKeysAreLeftToOthers) {
   for (long key : keys) syscall(SYS_pkey_free, key);
 }
 
-// A gate that names an entry of another compartment, or none, in its index.
+// Gates that name no entry, or one of another compartment, and handles that
+// name no compartment.
 TEST_F(GateAttackTest, ForgedTargetsAreRefused) {
-  if (bh_get_level() != BH_LEVEL_PKU) {
-    const bh_gate forged = {"attacked", "forged", nullptr};
-    EXPECT_EQ(bh_call(vault, &forged, 0, 0, 0, 0, 0, 0).status,
-              uint64_t{BH_ERR_ENTRY});
-    return;
+  const auto status_of = [](bh_compartment handle, const bh_gate* gate) {
+    return bh_call(handle, gate, 0, 0, 0, 0, 0, 0).status;
+  };
+  static const bh_gate forged = {"attacked", "forged", nullptr};
+  const auto& row = bulkhead_compartments[vault.id];
+  for (const bh_gate* gate :
+       {&forged, row.gates + row.entry_count, row.gates - 1,
+        row.gates + BH_MAX_ENTRIES, row.gates - BH_MAX_ENTRIES}) {
+    EXPECT_EQ(status_of(vault, gate), uint64_t{BH_ERR_ENTRY});
   }
-  const uint64_t base = vault.id | uint64_t{vault.generation} << 32;
-  for (const uint64_t entry : {100ul, 0x3fful, 0xfffful}) {
-    EXPECT_EQ(bulkhead_gate_pku(base | entry << 16, 0, 0, 0, 0, 0, 0).status,
-              uint64_t{BH_GATE_NO_ENTRY});
+  for (const uint32_t id : {0u, 1000u, ~0u, vault.id + BH_MAX_COMPARTMENTS}) {
+    EXPECT_EQ(status_of({id, vault.generation}, &kFillRegisters),
+              uint64_t{BH_ERR_DESTROYED});
   }
-  EXPECT_EQ(bulkhead_gate_pku(uint64_t{0xffff} | base, 0, 0, 0, 0, 0, 0).status,
-            uint64_t{BH_GATE_NOT_LIVE});
-  EXPECT_EQ(bulkhead_gate_pku(Target() + (uint64_t{1} << 32), 0, 0, 0, 0, 0, 0)
-                .status,
-            uint64_t{BH_GATE_NOT_LIVE});
+  EXPECT_EQ(status_of({vault.id, vault.generation + 1}, &kFillRegisters),
+            uint64_t{BH_ERR_DESTROYED});
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ BULKHEAD_ENTRY(kFreeIfIntact, "victim", FreeIfIntact);
 
 // Gates of a compartment called x, in the vault. Returns where.
 uint64_t MakeGates() {
-  auto* const gates = static_cast<bh_gate*>(malloc(sizeof(bh_gate)));
+  auto* const gates =
+      static_cast<bh_gate*>(aligned_alloc(alignof(bh_gate), sizeof(bh_gate)));
   *gates = {"x", "gate", nullptr};
   return reinterpret_cast<uintptr_t>(gates);
 }

@@ -46,23 +46,21 @@ class RecordAttackTest : public testing::Test {
   }
   void TearDown() override { EXPECT_EQ(bh_destroy(victim), BH_OK); }
 
-  uint64_t Target() const {
-    const auto entry = static_cast<uint64_t>(&kNothing - RowOf(Id()).gates);
-    return victim.id | entry << 16 | uint64_t{victim.generation} << 32;
-  }
   CompartmentId Id() const { return CompartmentId{victim.id}; }
 
-  // A thread that has taken `record` for its own gets through no gate, and
-  // ends as it calls the monitor. Only keys make the difference: without them
-  // nobody can be kept from Bulkhead's data.
+  // A thread that has taken `record` for its own gets through a gate with its
+  // own at best, and ends as it calls the monitor. Only keys make the
+  // difference: without them nobody can be kept from Bulkhead's data.
   void ExpectRefused(const ThreadRecord* record) const {
     if (!HasKeys()) return;
-    EXPECT_TRUE(RunInChild([&] {
-                  SetGsBase(record);
-                  const bh_result result =
-                      bulkhead_gate_pku(Target(), 0, 0, 0, 0, 0, 0);
-                  _exit(result.status == BH_GATE_OTHER_THREAD ? 77 : 1);
-                }).ExitedWith(77));
+    const ThreadRecord* const own = RecordAtGs();
+    const ChildResult called = RunInChild([&] {
+      SetGsBase(record);
+      bh_call(victim, &kNothing, 0, 0, 0, 0, 0, 0);
+      _exit(RecordAtGs() == own ? 77 : 1);
+    });
+    EXPECT_TRUE(called.ExitedWith(77) || called.DiedOf(SIGILL))
+        << called.code << called.errors;
     const ChildResult asked = RunInChild([&] {
       SetGsBase(record);
       bulkhead_monitor_pku(static_cast<uint64_t>(MonitorCall::kInspect), 0, 0,
@@ -79,7 +77,7 @@ TEST_F(RecordAttackTest, OnesOwnIsTaken) {
   EXPECT_TRUE(RunInChild([this] {
                 SetGsBase(RecordAtGs());
                 _exit(static_cast<int>(
-                    bulkhead_gate_pku(Target(), 0, 0, 0, 0, 0, 0).value));
+                    bh_call(victim, &kNothing, 0, 0, 0, 0, 0, 0).value));
               }).ExitedWith(7));
 }
 

@@ -11,12 +11,13 @@
  *     Where attackers would go on: Landed() if the rights are the root's, else
  *     the end of the process with status 2. Without a stack, to which one with
  *     the monitor's rights could not write.
- *   void CallAndCapture(const void *function, const uint64_t arguments[7],
+ *   void CallAndCapture(const void *function, const uint64_t arguments[8],
  *                       uint64_t after[8 + 32])
  *     Calls function(arguments...) and stores rcx, rsi, rdi, r8..r11, rdx and
  *     xmm0..xmm15 as the call left them.
  *   uint64_t FillRegisters(...)
- *     Fills every register that a function may, with 0x5a5a5a5a5a5a5a5a.
+ *     Fills every register that a function may, with 0x5a5a5a5a5a5a5a5a, but for
+ *     its result, which is 1.
  */
 	.intel_syntax noprefix
 	.text
@@ -71,9 +72,8 @@ CallAndCapture:
 	mov	rcx, [rax + 24]
 	mov	r8, [rax + 32]
 	mov	r9, [rax + 40]
-	sub	rsp, 16
-	mov	rax, [rax + 48]
-	mov	[rsp], rax
+	push	[rax + 56]
+	push	[rax + 48]
 	call	r12
 	add	rsp, 16
 	mov	[rbx], rcx
@@ -104,6 +104,7 @@ FillRegisters:
 	.irp r, rcx,rdx,rsi,rdi,r8,r9,r10,r11
 	mov	\r, rax
 	.endr
+	mov	eax, 1
 	ret
 
 	.section .note.GNU-stack, "", @progbits

@@ -90,8 +90,9 @@ typedef struct bh_options {
   bh_switch scopes;       /* allow bh_with_scope(); off unless BH_ON */
 } bh_options;
 
-/* The declaration of an entry. Made by BULKHEAD_GATE only. */
-typedef struct bh_gate {
+/* The declaration of an entry. Made by BULKHEAD_GATE only. Aligned, so that a
+ * gate finds its row in the table of entries by an addition. */
+typedef struct __attribute__((aligned(32))) bh_gate {
   const char* compartment;
   const char* name;
   uint64_t (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
@@ -111,8 +112,8 @@ typedef struct bh_gate {
  *
  * Entries are copied into a table when a compartment of that name is created;
  * the table is closed from then on. */
-#define BULKHEAD_GATE(gate, compartment, function)             \
-  __attribute__((section("bulkhead_gates"), used, aligned(8))) \
+#define BULKHEAD_GATE(gate, compartment, function) \
+  __attribute__((section("bulkhead_gates"), used)) \
   const bh_gate gate = {compartment, #function, BULKHEAD_AS_CALLED(function)}
 
 /* Creates the compartment `name`; `options` may be NULL. `gates` and

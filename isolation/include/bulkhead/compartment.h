@@ -116,8 +116,8 @@ class Gate {
 // `compartment`, reached through the constant `gate`.
 #define BULKHEAD_ENTRY(gate, compartment, function)                           \
   __attribute__((                                                             \
-      section("bulkhead_gates"), used,                                        \
-      aligned(8))) static const ::bh_gate bulkhead_declaration_of_##gate = {  \
+      section("bulkhead_gates"),                                              \
+      used)) static const ::bh_gate bulkhead_declaration_of_##gate = {        \
       compartment, #function,                                                 \
       BULKHEAD_AS_CALLED((&::bulkhead::internal_gate::Signature<              \
                           decltype(&function)>::template Thunk<&function>))}; \
