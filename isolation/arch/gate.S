@@ -243,17 +243,17 @@ bh_call:
 	READ_FS_BASE rcx
 	cmp	rcx, [r11 + BH_RECORD_FS_BASE]
 	jne	bulkhead_gate_violated
-	sub	rsi, [rip + bulkhead_entry_rows]
-	test	rsi, ~((BH_MAX_ENTRIES - 1) << BH_ENTRY_SHIFT)
+	mov	rcx, rsi
+	sub	rcx, [rip + bulkhead_entry_rows]
+	test	rcx, ~((BH_MAX_ENTRIES - 1) << BH_ENTRY_SHIFT)
 	jnz	bulkhead_gate_turns_back
-	add	rsi, [rip + bulkhead_entry_rows]
 	mov	ecx, [rsi + BH_ENTRY_STACK_OFFSET]
 	mov	rdx, [r11 + rcx]
 	mov	r11d, [r11 + BH_RECORD_PKRU]
 	and	r11d, [rsi + BH_ENTRY_OPEN_MASK]
 	and	eax, [rip + bulkhead_owned_pkru]
 	cmp	eax, r11d
-	jne	bulkhead_gate_violated
+	jne	bulkhead_gate_turns_back	/* another compartment's entry, too */
 	test	rdx, rdx
 	jz	.Lgate_no_stack
 	/* Said before the handle is read: whoever closes the compartment takes the
@@ -320,7 +320,6 @@ bh_call:
 	.globl	bulkhead_gate_turns_back
 	.hidden	bulkhead_gate_turns_back
 bulkhead_gate_turns_back:
-	add	rsi, [rip + bulkhead_entry_rows]
 	mov	eax, BH_GATE_NO_ENTRY
 1:	movd	xmm1, eax
 	CLOSE_GATE

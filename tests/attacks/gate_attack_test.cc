@@ -52,10 +52,12 @@ enum : int { kClosed = 1, kOpen = 2 };
 uint32_t rights_inside = 0;
 
 // Where a jump that a gate survives may lead: into the vault, with its caller's
-// rights and its own, and no other compartment open.
+// rights and its own, and no other compartment open. Or there with the root's
+// rights, as any jump may.
 void LookAround() {
-  const uint32_t pkru = bulkhead::Bits(bulkhead::ReadPkru());
-  if ((pkru & bulkhead_owned_pkru) != rights_inside) _exit(kOpen);
+  const uint32_t pkru =
+      bulkhead::Bits(bulkhead::ReadPkru()) & bulkhead_owned_pkru;
+  if (pkru != rights_inside && pkru != bulkhead_root_pkru) _exit(kOpen);
 }
 BULKHEAD_GATE(kLookAround, "attacked", LookAround);
 
@@ -123,8 +125,8 @@ class GateAttackTest : public testing::Test {
 using Registers = std::array<uint64_t, 16>;
 
 // As between the two WRPKRU of a gate: the handle and the entry's row, with all
-// keys open or with those that the gate opens; on a stack of the attacker's, or
-// on the vault's as the entry finds it.
+// keys open or with those that the gate opens, as they would be written; and
+// with the stack there that the entry shall run on.
 std::vector<Registers> RegisterSets(bh_compartment vault,
                                     const bulkhead::EntryRow& entry) {
   const auto land = reinterpret_cast<uint64_t>(&LandWithRights);
@@ -138,13 +140,13 @@ std::vector<Registers> RegisterSets(bh_compartment vault,
   const uint64_t exact = bulkhead::Bits(bulkhead::ReadPkru()) & row.open_mask;
   std::vector<Registers> sets;
   for (const uint64_t eax : {uint64_t{0}, exact}) {
-    for (const uint64_t rsp : {vault_stack - BH_FRAME_BYTES, top}) {
-      //            rax  rbx     rcx rdx      rsi            rdi     rbp
-      sets.push_back({eax, record, 0, rsp + 64, entry_address, handle, top,
-                      // r8 r9   r10   r11          r12   r13          r14
-                      top, land, land, row_address, land, row_address, land,
-                      // r15 rsp
-                      vault_stack, rsp});
+    for (const uint64_t rdx : {uint64_t{0}, vault_stack}) {
+      //            rax  rbx     rcx rdx  rsi            rdi
+      sets.push_back({eax, record, 0, rdx, entry_address, handle,
+                      // rbp r8 r9    r10   r11          r12
+                      top, top, land, land, row_address, land,
+                      // r13       r14   r15          rsp
+                      row_address, land, vault_stack, top});
     }
   }
   return sets;

@@ -63,12 +63,11 @@ def unchecked(code, at):
     compared = False
     for address, name, operands in code[at + 1:at + 80]:
         first, _, rest = operands.partition(",")
-        if name == "jne" and compared:
-            return None if _VIOLATED.search(operands) else f"{address}: it does not end there"
-        if name.startswith("j") and name != "jmp" and _VIOLATED.search(operands):
-            continue
         back = _TURNS_BACK.match(operands)
-        if name.startswith("j") and name != "jmp" and back and turns_back(code, back[1]):
+        ends = _VIOLATED.search(operands) or (back and turns_back(code, back[1]))
+        if name == "jne" and compared:
+            return None if ends else f"{address}: it does not end there"
+        if name.startswith("j") and name != "jmp" and ends:
             continue
         compared = False
         if name == "cmp" and owned and _wide(first) == held:
