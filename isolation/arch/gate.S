@@ -12,12 +12,6 @@
  *   bh_result bulkhead_scope_pku(id, function, context)
  *     Runs function(context) with the key open, on the caller's stack.
  *     Returns rax = 0, rdx = 0 or BH_GATE_*.
- *   uint64_t bulkhead_stack_call(function, stack, const uint64_t args[6])
- *     Runs function(args...) on `stack`; no rights change. For the backend
- *     that has no keys.
- *   void bulkhead_guarded(body, undo, context)
- *     Runs body(context), and then undo(context), also where the thread ends
- *     within the former.
  *   void bulkhead_drop_rights(void)
  *     Closes every owned key in this thread.
  *
@@ -38,6 +32,7 @@
  *       exception does not pass.
  */
 
+#include "isolation/arch/frame_asm.h"
 #include "isolation/arch/pkru_asm.h"
 
 	.text
@@ -45,123 +40,6 @@
 	.globl	bulkhead_gates_begin
 	.hidden	bulkhead_gates_begin
 bulkhead_gates_begin:
-
-/* The rights of the record's domain, whatever is open: to be written when a
- * gate is left. PKRU := (PKRU & ~owned) | record.pkru, then compared.
- * After: rbx = the record. Clobbers rax, rcx, rdx. */
-.macro CLOSE
-	READ_PKRU
-	mov	ecx, [rip + bulkhead_owned_pkru]
-	not	ecx
-	and	eax, ecx
-	or	eax, gs:[BH_RECORD_PKRU]
-	WRITE_PKRU
-	FIND_RECORD bulkhead_gate_violated
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, [rbx + BH_RECORD_PKRU]
-	jne	bulkhead_gate_violated
-.endm
-
-/* r13 := the row of the compartment in edi's low half, or jumps to `no_row`.
- * Clobbers rax, rcx. */
-.macro FIND_TARGET no_row
-	movzx	eax, di
-	FIND_ROW eax, rax, \no_row
-.endm
-
-/* Opens the key of row r13 and compares (G1). Before: edi = target.
- * After: r13 = the row of edi, rbx = the record. Clobbers rax, rcx, rdx. */
-.macro OPEN
-	READ_PKRU
-	and	eax, [r13 + BH_ROW_OPEN_MASK]
-	WRITE_PKRU
-	/* From here on eax alone is known; the rest may be an attacker's. */
-	FIND_RECORD bulkhead_gate_violated
-	mov	edx, eax
-	FIND_TARGET bulkhead_gate_violated
-	mov	eax, [rbx + BH_RECORD_PKRU]
-	and	eax, [r13 + BH_ROW_OPEN_MASK]
-	and	edx, [rip + bulkhead_owned_pkru]
-	cmp	edx, eax
-	jne	bulkhead_gate_violated
-.endm
-
-/* Where the unwinder goes with a frame of the function that is being defined: to
- * `landing`, with the stack pointer of the call that was unwound, the callee-
- * saved registers as they were then, and rax = what it goes on with. */
-.macro UNWINDS_BY landing
-	.cfi_personality 0x1b, bulkhead_personality
-	.cfi_lsda 0x1b, \landing
-.endm
-
-/* Goes on unwinding with what rdi holds, from the frame of this function. */
-.macro UNWIND_ON
-	call	_Unwind_Resume@PLT
-	ud2
-.endm
-
-/* What must hold before rights change: the record is this thread's, and PKRU is
- * the record's domain. Jumps to bulkhead_not_this_thread or
- * bulkhead_not_this_domain. After: rbx = the record. Clobbers rax, rcx, rdx. */
-.macro CHECK_CALLER
-	FIND_RECORD bulkhead_not_this_thread
-	READ_PKRU
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, [rbx + BH_RECORD_PKRU]
-	jne	bulkhead_not_this_domain
-.endm
-
-/* Clears the vector state. */
-.macro CLEAR_VECTORS
-	cmp	dword ptr [rip + bulkhead_vector_state], BH_VECTOR_AVX
-	jb	1f
-	je	2f
-	.irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-	vpxorq	zmm\n, zmm\n, zmm\n
-	.endr
-	.irp n, 0,1,2,3,4,5,6,7
-	kxorw	k\n, k\n, k\n
-	.endr
-2:	vzeroall
-	jmp	3f
-1:	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
-	pxor	xmm\n, xmm\n
-	.endr
-3:
-.endm
-
-/* Clears it and all caller-saved registers but rax. */
-.macro CLEAR_REGISTERS
-	CLEAR_VECTORS
-	xor	ecx, ecx
-	xor	edx, edx
-	xor	esi, esi
-	xor	edi, edi
-	xor	r8d, r8d
-	xor	r9d, r9d
-	xor	r10d, r10d
-	xor	r11d, r11d
-.endm
-
-/* PKRU tells who runs only if opening r13's key changes it. Where the key is
- * open already, the record must name the compartment, edi's low half, and its
- * stack must be free below what this thread stands on.
- * Clobbers rax, rcx, rdx. */
-.macro CHECK_CURRENT
-	mov	edx, [rbx + BH_RECORD_PKRU]
-	mov	eax, edx
-	and	eax, [r13 + BH_ROW_OPEN_MASK]
-	cmp	eax, edx
-	jne	1f
-	movzx	ecx, di
-	cmp	ecx, [rbx + BH_RECORD_CURRENT]
-	jne	bulkhead_already_open
-	mov	rax, [rbx + BH_RECORD_STACKS + rcx * 8]
-	sub	rax, rsp
-	cmp	rax, [r13 + BH_ROW_STACK_BYTES]
-	jb	bulkhead_already_open
-1:
-.endm
 
 /* r11 := the place of a record to which the GS base leads, or jumps to
  * bulkhead_gate_violated if there is no record. It is this thread's unless
@@ -174,8 +52,9 @@ bulkhead_gates_begin:
 	jne	bulkhead_gate_violated
 .endm
 
-/* As CLOSE, for a gate that keeps no callee-saved register. After: ecx, edx = 0.
- * Clobbers rax, r11. */
+/* The rights of the record's domain, whatever is open: to be written when a
+ * gate is left. PKRU := (PKRU & ~owned) | record.pkru, then compared. After:
+ * r11 = the record; ecx, edx = 0. Clobbers rax. */
 .macro CLOSE_GATE
 	READ_PKRU
 	and	eax, [rip + bulkhead_others_pkru]
@@ -195,8 +74,8 @@ bulkhead_gates_begin:
 .endm
 
 /* Leaves the compartment. Before: on its stack, where the entry started. After:
- * on the caller's, r10 = what was in rax; ecx, edx = 0; what may have held the
- * compartment's data is cleared. Clobbers rax, r11. */
+ * on the caller's, r10 = what was in rax, r8 = rsp; ecx, edx = 0; what else may
+ * have held the compartment's data is cleared. Clobbers rax, r11. */
 .macro LEAVE
 	mov	r8, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
 	mov	r10, rax
@@ -348,6 +227,75 @@ bulkhead_gate_turns_back:
 	.cfi_endproc
 	.size	bh_call, . - bh_call
 
+/* As CLOSE_GATE, for a scope. After: rbx = the record. Clobbers rax, rcx, rdx. */
+.macro CLOSE
+	READ_PKRU
+	mov	ecx, [rip + bulkhead_owned_pkru]
+	not	ecx
+	and	eax, ecx
+	or	eax, gs:[BH_RECORD_PKRU]
+	WRITE_PKRU
+	FIND_RECORD bulkhead_gate_violated
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rbx + BH_RECORD_PKRU]
+	jne	bulkhead_gate_violated
+.endm
+
+/* r13 := the row of the compartment in edi's low half, or jumps to `no_row`.
+ * Clobbers rax, rcx. */
+.macro FIND_TARGET no_row
+	movzx	eax, di
+	FIND_ROW eax, rax, \no_row
+.endm
+
+/* Opens the key of row r13 and compares (G1). Before: edi = target.
+ * After: r13 = the row of edi, rbx = the record. Clobbers rax, rcx, rdx. */
+.macro OPEN
+	READ_PKRU
+	and	eax, [r13 + BH_ROW_OPEN_MASK]
+	WRITE_PKRU
+	/* From here on eax alone is known; the rest may be an attacker's. */
+	FIND_RECORD bulkhead_gate_violated
+	mov	edx, eax
+	FIND_TARGET bulkhead_gate_violated
+	mov	eax, [rbx + BH_RECORD_PKRU]
+	and	eax, [r13 + BH_ROW_OPEN_MASK]
+	and	edx, [rip + bulkhead_owned_pkru]
+	cmp	edx, eax
+	jne	bulkhead_gate_violated
+.endm
+
+/* What must hold before rights change: the record is this thread's, and PKRU is
+ * the record's domain. Jumps to bulkhead_not_this_thread or
+ * bulkhead_not_this_domain. After: rbx = the record. Clobbers rax, rcx, rdx. */
+.macro CHECK_CALLER
+	FIND_RECORD bulkhead_not_this_thread
+	READ_PKRU
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rbx + BH_RECORD_PKRU]
+	jne	bulkhead_not_this_domain
+.endm
+
+/* PKRU tells who runs only if opening r13's key changes it. Where the key is
+ * open already, the record must name the compartment, edi's low half, and its
+ * stack must be free below what this thread stands on.
+ * Clobbers rax, rcx, rdx. */
+.macro CHECK_CURRENT
+	mov	edx, [rbx + BH_RECORD_PKRU]
+	mov	eax, edx
+	and	eax, [r13 + BH_ROW_OPEN_MASK]
+	cmp	eax, edx
+	jne	1f
+	movzx	ecx, di
+	cmp	ecx, [rbx + BH_RECORD_CURRENT]
+	jne	bulkhead_already_open
+	mov	rax, [rbx + BH_RECORD_STACKS + rcx * 8]
+	sub	rax, rsp
+	cmp	rax, [r13 + BH_ROW_STACK_BYTES]
+	jb	bulkhead_already_open
+1:
+.endm
+
 	.globl	bulkhead_scope_pku
 	.hidden	bulkhead_scope_pku
 	.type	bulkhead_scope_pku, @function
@@ -401,69 +349,6 @@ bulkhead_not_this_domain:
 	ret
 	.cfi_endproc
 	.size	bulkhead_scope_pku, . - bulkhead_scope_pku
-
-	.globl	bulkhead_stack_call
-	.hidden	bulkhead_stack_call
-	.type	bulkhead_stack_call, @function
-	.p2align 6
-bulkhead_stack_call:
-	.cfi_startproc
-	UNWINDS_BY .Lstack_call_unwound
-	endbr64
-	PUSH_CALLEE_SAVED
-	mov	r14, rdi
-	mov	r15, rsi
-	mov	[r15 - BH_FRAME_CALLER_SP], rsp
-	mov	rax, rdx
-	mov	rdi, [rax]
-	mov	rsi, [rax + 8]
-	mov	rdx, [rax + 16]
-	mov	rcx, [rax + 24]
-	mov	r8, [rax + 32]
-	mov	r9, [rax + 40]
-	lea	rsp, [r15 - BH_FRAME_BYTES]
-	cld
-	call	r14
-	mov	rsp, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
-	CLEAR_REGISTERS
-	POP_CALLEE_SAVED
-	ret
-	.cfi_def_cfa rbp, 16
-.Lstack_call_unwound:
-	mov	rsp, [rsp + BH_FRAME_BYTES - BH_FRAME_CALLER_SP]
-	CLEAR_REGISTERS
-	mov	rdi, rax
-	UNWIND_ON
-	.cfi_endproc
-	.size	bulkhead_stack_call, . - bulkhead_stack_call
-
-	.globl	bulkhead_guarded
-	.hidden	bulkhead_guarded
-	.type	bulkhead_guarded, @function
-	.p2align 6
-bulkhead_guarded:
-	.cfi_startproc
-	UNWINDS_BY .Lguarded_unwound
-	endbr64
-	PUSH_CALLEE_SAVED
-	mov	r14, rsi
-	mov	r12, rdx
-	mov	rax, rdi
-	mov	rdi, rdx
-	call	rax
-	mov	rdi, r12
-	call	r14
-	POP_CALLEE_SAVED
-	ret
-	.cfi_def_cfa rbp, 16
-.Lguarded_unwound:
-	mov	r13, rax
-	mov	rdi, r12
-	call	r14
-	mov	rdi, r13
-	UNWIND_ON
-	.cfi_endproc
-	.size	bulkhead_guarded, . - bulkhead_guarded
 
 	.globl	bulkhead_drop_rights
 	.hidden	bulkhead_drop_rights

@@ -40,6 +40,7 @@
  *   M4  The rights on the way out are the record's, and the row's if M2 holds.
  */
 
+#include "isolation/arch/frame_asm.h"
 #include "isolation/arch/pkru_asm.h"
 
 	.text

@@ -94,34 +94,4 @@
 	add	r13, rcx
 .endm
 
-.macro PUSH_CALLEE_SAVED
-	push	rbp
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset rbp, 0
-	mov	rbp, rsp
-	.cfi_def_cfa_register rbp
-	push	rbx
-	.cfi_rel_offset rbx, -8
-	push	r12
-	.cfi_rel_offset r12, -16
-	push	r13
-	.cfi_rel_offset r13, -24
-	push	r14
-	.cfi_rel_offset r14, -32
-	push	r15
-	.cfi_rel_offset r15, -40
-	sub	rsp, 8
-.endm
-
-.macro POP_CALLEE_SAVED
-	add	rsp, 8
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbx
-	pop	rbp
-	.cfi_def_cfa rsp, 8
-.endm
-
 #endif /* BULKHEAD_ISOLATION_ARCH_PKRU_ASM_H_ */

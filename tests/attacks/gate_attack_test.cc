@@ -412,6 +412,13 @@ TEST_F(GateAttackTest, ForgedTargetsAreRefused) {
         row.gates + BH_MAX_ENTRIES, row.gates - BH_MAX_ENTRIES}) {
     EXPECT_EQ(status_of(vault, gate), uint64_t{BH_ERR_ENTRY});
   }
+  // One that leads to a row of the attacker's own making.
+  static bulkhead::EntryRow row_of_ones_own = Entry(kFillRegisters);
+  row_of_ones_own.function = reinterpret_cast<decltype(row.gates->function)>(
+      reinterpret_cast<void (*)()>(&LookAround));
+  const auto* const leads_there = reinterpret_cast<const bh_gate*>(
+      reinterpret_cast<uintptr_t>(&row_of_ones_own) - row.gate_delta);
+  EXPECT_EQ(status_of(vault, leads_there), uint64_t{BH_ERR_ENTRY});
   for (const uint32_t id : {0u, 1000u, ~0u, vault.id + BH_MAX_COMPARTMENTS}) {
     EXPECT_EQ(status_of({id, vault.generation}, &kFillRegisters),
               uint64_t{BH_ERR_DESTROYED});

@@ -23,6 +23,9 @@
 #include "tests/support/busy_threads.h"
 #include "tests/support/child.h"
 
+extern "C" void JumpWithRegisters(const uint64_t registers[16],
+                                  const void* target);
+
 namespace bulkhead {
 namespace {
 
@@ -100,6 +103,45 @@ TEST_F(RecordAttackTest, AnotherThreadsIsRefused) {
   });
   while (other == nullptr) sched_yield();
   ExpectRefused(other);
+  may_go = true;
+  thread.join();
+}
+
+[[noreturn]] void EndInside() { _exit(1); }
+BULKHEAD_GATE(kEndInside, "victim", EndInside);
+
+// The first WRPKRU of bh_call(), as an attacker finds it.
+const unsigned char* FirstWrpkru() {
+  static constexpr unsigned char kWrpkru[] = {0x0f, 0x01, 0xef};
+  return static_cast<const unsigned char*>(memmem(
+      reinterpret_cast<const void*>(&bh_call), 512, kWrpkru, sizeof(kWrpkru)));
+}
+
+// By a jump behind the questions which only choose the way, with a record whose
+// thread was in the vault before.
+TEST_F(RecordAttackTest, NoGateIsPassedOnAnothersRecord) {
+  if (!HasKeys()) return;
+  std::atomic<const ThreadRecord*> other{nullptr};
+  std::atomic<bool> may_go{false};
+  std::thread thread([&] {
+    bh_call(victim, &kNothing, 0, 0, 0, 0, 0, 0);
+    other = CurrentRecord();
+    while (!may_go) sched_yield();
+  });
+  while (other == nullptr) sched_yield();
+  const CompartmentRow& row = RowOf(Id());
+  uint64_t registers[16] = {};
+  registers[0] = Bits(ReadPkru()) & row.open_mask;
+  registers[4] = reinterpret_cast<uint64_t>(
+      &bulkhead_entries[row.first_entry + (&kEndInside - row.gates)]);
+  registers[5] = AsNumber(victim);
+  alignas(64) static unsigned char stack[65536];
+  registers[15] = reinterpret_cast<uint64_t>(stack + sizeof(stack) - 64);
+  const ChildResult child = RunInChild([&] {
+    SetGsBase(other);
+    JumpWithRegisters(registers, FirstWrpkru());
+  });
+  EXPECT_TRUE(child.DiedOf(SIGILL)) << child.code << child.errors;
   may_go = true;
   thread.join();
 }

@@ -7,10 +7,6 @@
  *   void JumpWithRegisters(const uint64_t registers[16], const void *target)
  *     Loads rax, rbx, rcx, rdx, rsi, rdi, rbp, r8..r15 from the array in this
  *     order (element 15 is rsp) and jumps.
- *   void LandWithRights()
- *     Where attackers would go on: Landed() if the rights are the root's, else
- *     the end of the process with status 2. Without a stack, to which one with
- *     the monitor's rights could not write.
  *   void CallAndCapture(const void *function, const uint64_t arguments[8],
  *                       uint64_t after[8 + 32])
  *     Calls function(arguments...) and stores rcx, rsi, rdi, r8..r11, rdx and
@@ -43,19 +39,6 @@ JumpWithRegisters:
 	mov	r15, [rdi + 14 * 8]
 	mov	rdi, [rdi + 5 * 8]
 	ret
-
-	.globl	LandWithRights
-	.type	LandWithRights, @function
-LandWithRights:
-	xor	ecx, ecx
-	rdpkru
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, [rip + bulkhead_root_pkru]
-	je	Landed
-	mov	edi, 2
-	mov	eax, 231	/* exit_group */
-	syscall
-	ud2
 
 	.globl	CallAndCapture
 	.type	CallAndCapture, @function
