@@ -41,7 +41,8 @@ def _count(place, column, surplus, workload, pairs):
     total, beyond = int(found[1]), 0
     if surplus:
         with open(profile, encoding="utf-8") as lines:
-            beyond = model.surplus_of_run(lines, column.library.resolve(), surplus)
+            beyond = model.surplus_of_run(lines, column.library.resolve(), surplus,
+                                           place.workloads)
     return Count(total - beyond, beyond)
 
 

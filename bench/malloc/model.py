@@ -14,8 +14,9 @@ import subprocess
 
 from errors import MeasurementError
 
-# xor ecx, ecx; xor edx, edx; wrpkru.
-_WRITE_SHIPPED = 3
+# xor ecx, ecx; xor edx, edx; wrpkru. Where the registers are 0, wrpkru alone: the
+# model clears edx behind its store then, which it used.
+_WRITE_SHIPPED, _BARE_WRITE_SHIPPED = 3, 1
 # The load is one; shipped it is xor ecx, ecx; rdpkru.
 _READ_SURPLUS = -1
 
@@ -42,14 +43,28 @@ def _writes(instructions):
             yield at, end + 1, store[1]
 
 
+def _instructions(listing):
+    """(address, text) of what objdump lists."""
+    matches = map(_INSTRUCTION.match, listing.splitlines())
+    return [(int(match[1], 16), match[2]) for match in matches if match]
+
+
+def writes_by_address(listing):
+    """Where each WRPKRU that is modelled begins."""
+    instructions = _instructions(listing)
+    return {instructions[first][0] for first, _, _ in _writes(instructions)}
+
+
 def surplus_by_address(listing):
     """Address -> instructions of the model beyond those that it stands for, each
     time that the instruction there is executed. Empty where nothing is modelled."""
-    matches = map(_INSTRUCTION.match, listing.splitlines())
-    instructions = [(int(match[1], 16), match[2]) for match in matches if match]
+    instructions = _instructions(listing)
     surplus, registers = {}, set()
     for first, last, register in _writes(instructions):
-        surplus[instructions[first][0]] = last + 1 - first - _WRITE_SHIPPED
+        following = instructions[last + 1][1] if last + 1 < len(instructions) else ""
+        bare = _CLEAR_EDX.match(following)
+        surplus[instructions[first][0]] = (
+            last + 2 - first - _BARE_WRITE_SHIPPED if bare else last + 1 - first - _WRITE_SHIPPED)
         registers.add(register)
     for at, (address, text) in enumerate(instructions):
         load = _LOAD.match(text)
@@ -62,24 +77,39 @@ def surplus_by_address(listing):
     return surplus
 
 
-def of_library(library):
+def listing(library):
+    """objdump's, of a library. Raises MeasurementError."""
     result = subprocess.run(
         ["objdump", "--disassemble", "--no-show-raw-insn", library],
         check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if result.returncode:
         raise MeasurementError(f"objdump of {library}: {result.stderr.strip()}")
-    return surplus_by_address(result.stdout)
+    return result.stdout
 
 
-def surplus_of_run(profile, library, surplus):
-    """The surplus of a whole run. `profile` are lines of callgrind's output with
-    addresses, and with neither these nor names compressed."""
-    total, inside = 0, False
+def of_library(library):
+    return surplus_by_address(listing(library))
+
+
+def surplus_of_run(profile, library, surplus, program=None):
+    """The surplus of a whole run, or another weight that instructions have by
+    address. `profile` are lines of callgrind's output with addresses, and with
+    neither these nor names compressed.
+
+    What the library executes after it has changed stacks, callgrind may take for
+    its caller's, the program's: there the addresses lie beyond the file's end.
+    """
+    end = program.stat().st_size if program else None
+    total, least = 0, None
     for line in profile:
         if line.startswith("ob="):
-            inside = line.rstrip("\n") == f"ob={library}"
-        elif inside:
+            name = line.rstrip("\n")[len("ob="):]
+            if name == str(library):
+                least = 0
+            else:
+                least = end if program and name == str(program) else None
+        elif least is not None:
             cost = _COST.match(line)
-            if cost:
+            if cost and int(cost[1], 16) >= least:
                 total += surplus.get(int(cost[1], 16), 0) * int(cost[2])
     return total

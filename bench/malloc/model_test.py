@@ -6,6 +6,7 @@
 
 import pathlib
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
@@ -33,6 +34,10 @@ class SurplusTest(unittest.TestCase):
         # Of two fences, two moves and the additions, three are left.
         found = model.surplus_by_address(_listing("ret", *_write(), "ret"))
         self.assertEqual(found, {1: _ADDITIONS + 4 - 3})
+
+    def test_write_where_the_registers_are_zero(self):
+        found = model.surplus_by_address(_listing("ret", *_write(), "xor    %edx,%edx", "ret"))
+        self.assertEqual(found, {1: _ADDITIONS + 5 - 1})
 
     def test_read(self):
         read = ["mov    %gs:0x4d8,%eax", "cmp    %eax,%ecx"]
@@ -73,6 +78,15 @@ ob=/b.so
     def test_only_what_the_library_executed(self):
         self.assertEqual(model.surplus_of_run(self.profile, "/b.so", {0x1a0: 29, 0x1a3: -1}),
                          29 * 7 - 7)
+
+    def test_what_it_executed_on_another_stack(self):
+        with tempfile.NamedTemporaryFile() as program:
+            program.write(b"x" * 0x1a1)
+            program.flush()
+            lines = [f"ob={program.name}\n", "fn=main\n", "0x1a0 0 3\n", "0x1a3 0 2\n"]
+            found = model.surplus_of_run(lines, "/b.so", {0x1a0: 29, 0x1a3: 5},
+                                         pathlib.Path(program.name))
+        self.assertEqual(found, 5 * 2)
 
     def test_nothing_modelled(self):
         self.assertEqual(model.surplus_of_run(self.profile, "/b.so", {}), 0)

@@ -15,7 +15,6 @@
 #ifdef BULKHEAD_MODELLED
 	mov	eax, gs:[BH_RECORD_MODELLED_PKRU]
 	xor	edx, edx
-	xor	ecx, ecx
 #else
 	xor	ecx, ecx
 	rdpkru

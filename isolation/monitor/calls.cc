@@ -20,9 +20,7 @@ bh_result MonitorMarkExiting(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
 
 bh_result MonitorSeePkru(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                          uint64_t) {
-  // Bits of keys that others own are in the monitor as they are outside.
-  const Pkru others = ReadPkru() & ~Pkru{bulkhead_owned_pkru};
-  record.whole_pkru = Bits(others | record.pkru);
+  NoteWholePkru(record);
   return {};
 }
 

@@ -41,7 +41,7 @@ bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,
   BULKHEAD_CHECK(enforcement != Enforcement::kPku ||
                      Bits(record.pkru & BothBits(RowOf(next).key)) == 0,
                  "a domain names a compartment that it may not write to");
-  record.whole_pkru = 0;
+  if (enforcement == Enforcement::kPku) NoteWholePkru(record);
   SetCurrent(record, next);
   return {};
 }
@@ -54,7 +54,7 @@ bh_result MonitorPushRoot(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
   record.frames[record.depth++] = {record.pkru, left, left, kRoot,
                                    record.stacks[Index(left)]};
   record.pkru = Pkru{bulkhead_root_pkru};
-  record.whole_pkru = 0;
+  if (enforcement == Enforcement::kPku) NoteWholePkru(record);
   SetCurrent(record, kRoot);
   return {};
 }
@@ -67,7 +67,7 @@ bh_result MonitorPopFrame(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                  "a thread left another domain than it had entered");
   record.stacks[Index(frame.left)] = frame.stack;
   record.pkru = frame.pkru;
-  record.whole_pkru = 0;
+  if (enforcement == Enforcement::kPku) NoteWholePkru(record);
   SetCurrent(record, frame.current);
   return {};
 }

@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "isolation/arch/cpu.h"
+#include "isolation/arch/gate.h"
 #include "isolation/arch/layout.h"
 #include "isolation/arch/pkru.h"
 #include "isolation/base/ids.h"
@@ -163,6 +164,14 @@ ThreadRecord* AttachThread();
 
 // The same for the first thread of the process, before metadata is sealed.
 ThreadRecord* AttachFirstThread();
+
+// Puts down what the whole of PKRU is in the domain of the record, the
+// caller's: bits of keys that others own are in the monitor as they are
+// outside. REQUIRES: protection keys. Runs in: the monitor.
+inline void NoteWholePkru(ThreadRecord& record) {
+  const Pkru others = ReadPkru() & ~Pkru{bulkhead_owned_pkru};
+  record.whole_pkru = Bits(others | record.pkru);
+}
 
 // Makes `id` the current compartment of the record. Runs in: the monitor.
 void SetCurrent(ThreadRecord& record, CompartmentId id);

@@ -251,6 +251,8 @@ TEST_F(VaultTest, OldHandlesDoNotReachASuccessor) {
   EXPECT_EQ(vault.handle().id, old.handle().id);
   EXPECT_FALSE(old.Call(kAdd, 1, 2).ok());
   EXPECT_TRUE(vault.Call(kAdd, 1, 2).ok());
+  // Now that the thread has a stack there.
+  EXPECT_FALSE(old.Call(kAdd, 1, 2).ok());
 }
 
 TEST_F(VaultTest, NamesAreChecked) {
