@@ -39,16 +39,6 @@ _WRAPPED = [
 
 _NEEDED = ["ld-linux-x86-64.so.2", "libc.so.6"]
 
-# What may stand between a WRPKRU and the comparison that must follow it: masks
-# and loads into a register, and other checks; no call, no store, no other jump.
-_BETWEEN = re.compile(
-    r"(?:and|movzwl|mov|lea|shl|add|or|sub)\s.*,%\w+(?:\s+#.*)?$|rdfsbase %\w+$"
-    r"|cmp[lq]?\s|test\s+\$0x\w+,%\w+$|j(?:ae|ne)\s.*<bulkhead_gate_violated>$"
-)
-_COMPARISON = re.compile(r"cmp\s.*,%e(?:ax|dx)(?:\s+#.*)?$")
-_DEPARTURE = re.compile(r"jne\s.*<bulkhead_gate_violated>$")
-_MOST_BETWEEN = 32
-
 
 def _operators():
     """The mangled names of the 20 replaceable operators."""
@@ -102,27 +92,11 @@ class ExportsTest(unittest.TestCase):
 
 
 class InstructionsTest(unittest.TestCase):
-    def test_every_wrpkru_is_compared_and_none_is_hidden(self):
+    def test_no_wrpkru_is_hidden(self):
+        # What follows those that are not: //tests/seal:rights_code_test.
         listing = _output_of("objdump", "--disassemble", "--no-show-raw-insn", _LIBRARY)
-        instructions = [
-            line.split("\t")[1].strip() for line in listing.splitlines() if line.count("\t")
-        ]
-        writers = [at for at, text in enumerate(instructions) if text == "wrpkru"]
+        writers = re.findall(r"\twrpkru\s*$", listing, re.MULTILINE)
         self.assertTrue(writers)
-        for at in writers:
-            following = instructions[at + 1 : at + 1 + _MOST_BETWEEN]
-            pairs = zip(following, following[1:])
-            compared = next(
-                (
-                    i
-                    for i, (one, other) in enumerate(pairs)
-                    if _COMPARISON.match(one) and _DEPARTURE.match(other)
-                ),
-                None,
-            )
-            self.assertIsNotNone(compared, following)
-            for text in following[:compared]:
-                self.assertRegex(text, _BETWEEN, following)
         self.assertEqual(_code().count(b"\x0f\x01\xef"), len(writers), "WRPKRU inside another one")
 
     def test_no_xrstor(self):
