@@ -45,6 +45,44 @@ def _sources():
         urls = ["https://github.com/jemalloc/jemalloc/releases/download/5.3.0/jemalloc-5.3.0.tar.bz2"],
     )
 
+def _corpora():
+    """Real files for tests/libraries; nothing of these is built."""
+    debian_source(
+        name = "goexif_files",
+        build_file = Label("//tests/libraries:corpus.BUILD"),
+        file = "golang-github-rwcarlsen-goexif_0.0~git20190401.9e8deec.orig.tar.xz",
+        package = "golang-github-rwcarlsen-goexif",
+        sha256 = "37a2fa0ef119b0228e8ce19ce23ef3632a51e888c8d61724591cbcae04789158",
+        strip_prefix = "golang-github-rwcarlsen-goexif-0.0~git20190401.9e8deec",
+    )
+    debian_source(
+        name = "libjpeg_turbo_files",
+        build_file = Label("//tests/libraries:corpus.BUILD"),
+        file = "libjpeg-turbo_2.1.5.orig.tar.gz",
+        package = "libjpeg-turbo",
+        sha256 = "254f3642b04e309fee775123133c6464181addc150499561020312ec61c1bf7c",
+        strip_prefix = "libjpeg-turbo-2.1.5",
+        urls = ["https://github.com/libjpeg-turbo/libjpeg-turbo/archive/refs/tags/2.1.5.tar.gz"],
+    )
+    debian_source(
+        name = "libpng_files",
+        build_file = Label("//tests/libraries:corpus.BUILD"),
+        file = "libpng1.6_1.6.39.orig.tar.gz",
+        package = "libpng1.6",
+        sha256 = "a00e9d2f2f664186e4202db9299397f851aea71b36a35e74910b8820e380d441",
+        strip_prefix = "libpng-1.6.39",
+        urls = ["https://github.com/pnggroup/libpng/archive/refs/tags/v1.6.39.tar.gz"],
+    )
+    debian_source(
+        name = "libxslt_files",
+        build_file = Label("//tests/libraries:corpus.BUILD"),
+        file = "libxslt_1.1.35.orig.tar.xz",
+        package = "libxslt",
+        sha256 = "8247f33e9a872c6ac859aa45018bc4c4d00b97e2feac9eebc10c93ce1f34dd79",
+        strip_prefix = "libxslt-1.1.35",
+        urls = ["https://download.gnome.org/sources/libxslt/1.1/libxslt-1.1.35.tar.xz"],
+    )
+
 def _kernels():
     debian_kernel(name = "kernel_6_1", metapackage = "linux-image-cloud-amd64")
     debian_kernel(name = "kernel_6_12", metapackage = "linux-image-6.12-cloud-amd64")
@@ -52,4 +90,5 @@ def _kernels():
 def bulkhead_dependencies():
     _bazel_repositories()
     _sources()
+    _corpora()
     _kernels()

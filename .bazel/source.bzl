@@ -33,7 +33,7 @@ SOURCE_ATTRS = {
     "strip_prefix": attr.string(mandatory = True),
     "upstream_sha256": attr.string(doc = "where upstream's file differs from Debian's"),
     "upstream_strip_prefix": attr.string(doc = "likewise"),
-    "urls": attr.string_list(mandatory = True, doc = "upstream release addresses"),
+    "urls": attr.string_list(doc = "upstream release addresses; none where Debian made the file itself"),
 }
 
 def fetch_source(ctx):
@@ -50,6 +50,12 @@ def fetch_source(ctx):
             fail("{}: sha256 is {}, pinned is {}".format(ctx.attr.file, found, ctx.attr.sha256))
         ctx.extract(ctx.attr.file, stripPrefix = ctx.attr.strip_prefix)
         ctx.delete(ctx.attr.file)
+    elif not ctx.attr.urls:
+        fail("apt-get source {} gave no {}, and nobody else has it\n{}".format(
+            ctx.attr.package,
+            ctx.attr.file,
+            fetched.stderr,
+        ))
     else:
         # buildifier: disable=print
         print("apt-get source {} gave no {}: trying upstream\n{}".format(

@@ -20,7 +20,7 @@ def _read(path):
 def _table_words():
     """The words of the page's tables."""
     rows = [line for line in _read(_PAGE).splitlines() if line.startswith("|")]
-    return set(re.findall(r"[\w.+-]+", " ".join(rows)))
+    return set(re.findall(r"[\w.+~-]+", " ".join(rows)))
 
 
 class DependenciesTest(unittest.TestCase):
@@ -32,7 +32,7 @@ class DependenciesTest(unittest.TestCase):
     def test_files(self):
         for name in re.findall(r'\bfile = "([^"]+)"', _read(_PINS)):
             self.assertIn(f"`{name}`", _read(_PAGE))
-            self.assertIn(re.search(r"_([\d.]+)\.orig", name).group(1), _table_words())
+            self.assertIn(re.search(r"_([\w.~]+)\.orig", name).group(1), _table_words())
 
     def test_kernels(self):
         for name in re.findall(r'metapackage = "([^"]+)"', _read(_PINS)):

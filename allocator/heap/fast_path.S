@@ -23,6 +23,10 @@
  *   above; the page map names the current compartment and a class; the bin has
  *   room; the block is live: it is not any more, and enters.
  *
+ * The ways for a process without compartments write nothing up to their labels
+ * .Lfirst_*: a thread that a signal found before them can begin again
+ * (bulkhead_root_ways).
+ *
  * tests/fast_path counts the instructions.
  */
 
@@ -46,13 +50,25 @@
 	jne	\long_way
 .endm
 
-.macro ALLOCATE keys, long_way
+/* An instruction on a register and the current compartment's cache. */
+.macro WITH_CACHE instruction, keys, register
+	.if	\keys
+	\instruction	\register, gs:[BH_RECORD_CACHE]
+	.else
+	\instruction	\register, gs:[BH_RECORD_ROOT_CACHE]
+	.endif
+.endm
+
+.macro ALLOCATE keys, long_way, first
 	cmp	rdi, [rip + bulkhead_heap_maps + BH_MAPS_TABLED]
 	jae	\long_way
 	CHECK_HOME \keys, \long_way
 	lea	rdx, [rip + bulkhead_bin_offsets]
 	movzx	edx, word ptr [rdx + rdi * 2]
-	mov	rcx, gs:[BH_RECORD_CACHE]
+	WITH_CACHE mov, \keys, rcx
+	.ifnb	\first
+\first:
+	.endif
 	sub	dword ptr [rcx + BH_CACHE_CREDIT], 1
 	jb	\long_way
 	add	rdx, rcx
@@ -82,22 +98,29 @@
 /* rcx := the bin for the block of granule r8, if the block is the current
  * compartment's: bins lie at multiples of their size, from which the record has
  * taken the compartment's tag. Clobbers rdx. */
-.macro FIND_BIN_OF_BLOCK long_way
+.macro FIND_BIN_OF_BLOCK keys, long_way
 	mov	rcx, r8
 	shr	rcx, BH_PAGE_SHIFT - BH_GRANULE_SHIFT
 	mov	rdx, [rip + bulkhead_heap_maps + BH_MAPS_PAGES]
 	mov	ecx, [rdx + rcx * 4]
+	.if	\keys
 	add	rcx, gs:[BH_RECORD_BINS]
+	.else
+	add	rcx, gs:[BH_RECORD_ROOT_BINS]
+	.endif
 	test	ecx, BH_TAG_MASK
 	jne	\long_way
 .endm
 
 /* The block rdi of granule r8 into the bin rcx. */
-.macro PUSH_BLOCK long_way
+.macro PUSH_BLOCK long_way, first
 	mov	edx, [rcx + BH_BIN_COUNT]
 	cmp	edx, [rcx + BH_BIN_ROOM]
 	je	\long_way
 	add	r8, [rip + bulkhead_heap_maps + BH_MAPS_LIVE]
+	.ifnb	\first
+\first:
+	.endif
 	dec	byte ptr [r8]
 	jne	1f
 	mov	[rcx + rdx * 8 + BH_BIN_SLOTS], rdi
@@ -107,25 +130,25 @@
 	jmp	\long_way
 .endm
 
-.macro RELEASE keys, long_way
+.macro RELEASE keys, long_way, first
 	FIND_GRANULE \long_way
 	CHECK_HOME \keys, \long_way
-	FIND_BIN_OF_BLOCK \long_way
-	PUSH_BLOCK \long_way
+	FIND_BIN_OF_BLOCK \keys, \long_way
+	PUSH_BLOCK \long_way, \first
 .endm
 
-.macro RELEASE_SIZED keys, long_way
+.macro RELEASE_SIZED keys, long_way, first
 	FIND_GRANULE \long_way
 	CHECK_HOME \keys, \long_way
-	FIND_BIN_OF_BLOCK \long_way
+	FIND_BIN_OF_BLOCK \keys, \long_way
 	cmp	rsi, BH_MOST_TABLED
 	ja	\long_way
 	lea	rdx, [rip + bulkhead_bin_offsets]
 	movzx	edx, word ptr [rdx + rsi * 2]
-	add	rdx, gs:[BH_RECORD_CACHE]
+	WITH_CACHE add, \keys, rdx
 	cmp	rcx, rdx
 	jne	\long_way
-	PUSH_BLOCK \long_way
+	PUSH_BLOCK \long_way, \first
 .endm
 
 .macro FUNCTION name
@@ -133,6 +156,7 @@
 	.type	\name, @function
 	.p2align 6
 \name:
+.Lstart_\name:
 	.cfi_startproc
 .endm
 
@@ -148,21 +172,21 @@
 .endm
 
 FUNCTION malloc
-	ALLOCATE 0, .Llong_malloc
+	ALLOCATE 0, .Llong_malloc, .Lfirst_malloc
 .Llong_malloc:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_ALLOCATE]
 END_FUNCTION malloc
 ALSO __libc_malloc, malloc
 
 FUNCTION _Znwm
-	ALLOCATE 0, .Llong_new
+	ALLOCATE 0, .Llong_new, .Lfirst_new
 .Llong_new:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_NEW]
 END_FUNCTION _Znwm
 ALSO _Znam, _Znwm
 
 FUNCTION free
-	RELEASE 0, .Llong_free
+	RELEASE 0, .Llong_free, .Lfirst_free
 .Llong_free:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_FREE]
 END_FUNCTION free
@@ -173,7 +197,7 @@ ALSO _ZdlPv, free
 ALSO _ZdaPv, free
 
 FUNCTION free_sized
-	RELEASE_SIZED 0, .Llong_free_sized
+	RELEASE_SIZED 0, .Llong_free_sized, .Lfirst_free_sized
 .Llong_free_sized:
 	jmp	[rip + bulkhead_heap_entries + BH_ENTRIES_FREE_SIZED]
 END_FUNCTION free_sized
@@ -199,5 +223,17 @@ END_FUNCTION bulkhead_free_in_domain
 FUNCTION bulkhead_free_sized_in_domain
 	RELEASE_SIZED 1, bulkhead_free_sized_long
 END_FUNCTION bulkhead_free_sized_in_domain
+
+	.section .data.rel.ro, "aw", @progbits
+	.balign	8
+	.globl	bulkhead_root_ways
+	.hidden	bulkhead_root_ways
+	.type	bulkhead_root_ways, @object
+bulkhead_root_ways:
+	.quad	.Lstart_malloc, .Lfirst_malloc
+	.quad	.Lstart__Znwm, .Lfirst_new
+	.quad	.Lstart_free, .Lfirst_free
+	.quad	.Lstart_free_sized, .Lfirst_free_sized
+	.size	bulkhead_root_ways, . - bulkhead_root_ways
 
 	.section .note.GNU-stack, "", @progbits

@@ -34,6 +34,14 @@ extern "C" {
 
 extern bulkhead::HeapEntries bulkhead_heap_entries;
 
+// Where the ways for a process without compartments begin, and where each
+// writes for the first time.
+struct bulkhead_root_way {
+  uintptr_t begin;
+  uintptr_t first_write;
+};
+extern const bulkhead_root_way bulkhead_root_ways[4];
+
 // By size: the offset of the bin in a cache.
 extern const std::array<uint16_t, BH_MOST_TABLED + 1> bulkhead_bin_offsets;
 

@@ -178,6 +178,15 @@ void FreeBlock(void* pointer, const void* return_address) {
           return_address);
 }
 
+uintptr_t BeginAgain(uintptr_t program_counter) {
+  for (const bulkhead_root_way& way : bulkhead_root_ways) {
+    if (program_counter >= way.begin && program_counter < way.first_write) {
+      return way.begin;
+    }
+  }
+  return program_counter;
+}
+
 constexpr auto MakeBinOffsets() {
   std::array<uint16_t, BH_MOST_TABLED + 1> offsets = {};
   for (size_t size = 0; size < offsets.size(); ++size) {
@@ -220,6 +229,7 @@ void StartHeap() {
   bulkhead_heap_maps.live_bias = live - (reservation.begin() >> kGranuleShift);
   StartHeapMonitor();
   heap_hooks.allocate = AllocateFromAnywhere;
+  heap_hooks.begin_again = BeginAgain;
   heap_hooks.statistics = CountHeap;
   heap_hooks.report_bad_leave = ReportBadLeave;
   RegisterFaultHandler();

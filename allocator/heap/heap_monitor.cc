@@ -17,6 +17,7 @@
 #include "isolation/domain/metadata_region.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/sys/syscalls.h"
+#include "isolation/thread/current.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
@@ -77,16 +78,13 @@ FreeStatus StatusOf(bulkhead_block block) {
 
 // Whether the caller's rights let it write to the heap of `owner`.
 bool CallerMayWrite(const ThreadRecord& record, CompartmentId owner) {
-  if (owner == kRoot) return true;
   if (enforcement == Enforcement::kPku) {
     const Pkru rights = record.pkru & Pkru{RowOf(record.claimed).open_mask};
-    return Bits(rights & BothBits(RowOf(owner).key)) == 0;
+    const HardwareKey key =
+        owner == kRoot ? root_heap_key : RowOf(owner).heap_key;
+    return Bits(rights & BothBits(key)) == 0;
   }
-  if (owner == record.current) return true;
-  for (uint32_t i = 0; i < record.depth; ++i) {
-    if (record.frames[i].current == owner) return true;
-  }
-  return false;
+  return MayWriteByPages(record, owner);
 }
 
 bool IsSmall(SizeClass size_class) { return Index(size_class) < kSmallClasses; }
@@ -205,6 +203,8 @@ bh_result Allocate(ThreadRecord& record, uint64_t row, uint64_t size,
     return {};
   }
   const CompartmentId id{static_cast<uint32_t>(row)};
+  // Others' memory is not a sandbox's to use up.
+  if (IsConfined(record) && !CallerMayWrite(record, id)) return {};
   const HeapVisit visit(record, id);
   if (!visit.ok()) return {};
   // Who has no cache asks for no tick.

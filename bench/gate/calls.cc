@@ -33,10 +33,12 @@ constexpr uint64_t kWarmUp = 16;
 
 bh_compartment vault;
 bh_compartment inner;
+bh_compartment sandbox;
 
 decltype(&bh_create_with_gates) create;
 decltype(&bh_call) call;
 decltype(&bh_with_scope) with_scope;
+decltype(&bh_allow) allow;
 
 [[noreturn]] void Fail(const char* what) {
   fprintf(stderr, "calls: %s\n", what);
@@ -55,6 +57,8 @@ uint64_t Add(uint64_t a, uint64_t b, uint64_t, uint64_t, uint64_t, uint64_t) {
 }
 BULKHEAD_GATE(kAdd, "vault", Add);
 BULKHEAD_GATE(kInnerAdd, "inner", Add);
+BULKHEAD_GATE(kSandboxAdd, "sandbox", Add);
+BULKHEAD_GATE(kRootAdd, "root", Add);
 
 void DoNothing(void*) {}
 
@@ -69,6 +73,7 @@ uint64_t Fill(uint64_t mebibytes) {
 }
 BULKHEAD_GATE(kFill, "vault", Fill);
 BULKHEAD_GATE(kInnerFill, "inner", Fill);
+BULKHEAD_GATE(kSandboxFill, "sandbox", Fill);
 
 void Must(bool holds) {
   if (!holds) Fail("a call failed");
@@ -98,6 +103,28 @@ void CallFromVault(uint64_t calls) {
   Must(call(vault, &kCallInner, calls, 0, 0, 0, 0, 0).status == BH_OK);
 }
 
+void CallSandbox(uint64_t calls) {
+  for (uint64_t i = 0; i < calls; ++i) {
+    Must(call(sandbox, &kSandboxAdd, i, 1, 0, 0, 0, 0).value == i + 1);
+  }
+}
+
+// Inside, where Fail() could not say anything.
+uint64_t CallBack(uint64_t calls, uint64_t, uint64_t, uint64_t, uint64_t,
+                  uint64_t) {
+  uint64_t wrong = 0;
+  for (uint64_t i = 0; i < calls; ++i) {
+    if (call({0, 0}, &kRootAdd, i, 1, 0, 0, 0, 0).value != i + 1) ++wrong;
+  }
+  return wrong;
+}
+BULKHEAD_GATE(kCallBack, "sandbox", CallBack);
+
+void CallFromSandbox(uint64_t calls) {
+  const bh_result wrong = call(sandbox, &kCallBack, calls, 0, 0, 0, 0, 0);
+  Must(wrong.status == BH_OK && wrong.value == 0);
+}
+
 void OpenScopes(uint64_t calls) {
   for (uint64_t i = 0; i < calls; ++i) {
     Must(with_scope(vault, DoNothing, nullptr) == BH_OK);
@@ -116,6 +143,9 @@ constexpr Pair kPairs[] = {
     {"root-vault", "root to vault to root", CallVault},
     {"vault-vault", "from within a vault to another and back", CallFromVault},
     {"root-scope", "root into a scope and back", OpenScopes},
+    {"root-sandbox", "root to sandbox to root", CallSandbox},
+    {"sandbox-root", "from within a sandbox to the root and back",
+     CallFromSandbox},
 };
 
 const char* ReadText(int argc, char** argv, const char* option) {
@@ -138,9 +168,10 @@ const Pair& FindPair(const char* name) {
   Fail("there is no such pair");
 }
 
-bh_compartment Create(const char* name) {
+bh_compartment Create(const char* name, bh_kind kind = BH_KIND_VAULT) {
   bh_options options = {};
-  options.scopes = BH_ON;
+  options.kind = kind;
+  options.scopes = kind == BH_KIND_VAULT ? BH_ON : BH_OFF;
   bh_compartment created;
   const bh_status status = create(name, &options, __start_bulkhead_gates,
                                   __stop_bulkhead_gates, &created);
@@ -193,6 +224,7 @@ int main(int argc, char** argv) {
   Find("bh_create_with_gates", create);
   Find("bh_call", call);
   Find("bh_with_scope", with_scope);
+  Find("bh_allow", allow);
   vault = Create("vault");
   inner = Create("inner");
   for (uint64_t i = 0; i < others; ++i) {
@@ -200,10 +232,16 @@ int main(int argc, char** argv) {
     snprintf(name, sizeof(name), "other%d", static_cast<int>(i));
     Create(name);
   }
-  const bool nested = pair.calls == CallFromVault;
-  Must(call(nested ? inner : vault, nested ? &kInnerFill : &kFill, mebibytes, 0,
-            0, 0, 0, 0)
-           .value == 1);
+  if (pair.calls == CallSandbox || pair.calls == CallFromSandbox) {
+    sandbox = Create("sandbox", BH_KIND_SANDBOX);
+    Must(allow(sandbox, &kRootAdd) == BH_OK);
+    Must(call(sandbox, &kSandboxFill, mebibytes, 0, 0, 0, 0, 0).value == 1);
+  } else {
+    const bool nested = pair.calls == CallFromVault;
+    Must(call(nested ? inner : vault, nested ? &kInnerFill : &kFill, mebibytes,
+              0, 0, 0, 0, 0)
+             .value == 1);
+  }
   const Time time = Measure(pair, calls, threads);
   printf("seconds=%.9f cycles=%.1f\n", time.seconds,
          static_cast<double>(time.cycles) / static_cast<double>(calls));

@@ -7,7 +7,7 @@ import dataclasses
 
 # As bench/gate/calls.cc calls them; the first is the loop around a call.
 LOOP = "direct"
-PAIRS = ("root-vault", "vault-vault", "root-scope")
+PAIRS = ("root-vault", "vault-vault", "root-scope", "root-sandbox", "sandbox-root")
 
 KEYS, PAGES = "keys", "pages"
 # As many compartments as have keys of their own at once.

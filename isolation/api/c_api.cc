@@ -10,9 +10,14 @@
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/gate/call.h"
+#include "isolation/gate/domain_gate.h"
+#include "isolation/grants/change.h"
+#include "isolation/libc/prepare.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/thread/current.h"
 #include "isolation/thread/libc_signals.h"
+#include "isolation/thread/signal_action.h"
+#include "isolation/unwind/exception.h"
 
 namespace {
 
@@ -51,11 +56,31 @@ bh_status bh_create_with_gates(const char* name, const bh_options* options,
                                const bh_gate* gates, const bh_gate* gates_end,
                                bh_compartment* created) {
   const bh_options defaults = {};
-  const bh_status status = bulkhead::CreateCompartment(
-      name, options != nullptr ? *options : defaults, gates, gates_end,
-      *created);
-  if (status == BH_OK) bulkhead::AdoptCancelHandler();
+  const bh_options& wanted = options != nullptr ? *options : defaults;
+  if (Running() && (wanted.kind == BH_KIND_SANDBOX ||
+                    wanted.kind == BH_KIND_RELAXED_SANDBOX)) {
+    const bh_status prepared = bulkhead::PrepareForSandboxes();
+    if (prepared != BH_OK) return prepared;
+    if (!bulkhead::PrepareLibc()) return BH_ERR_NO_MEMORY;
+  }
+  const bool is_first = !bulkhead::HasHadCompartments();
+  const bh_status status =
+      bulkhead::CreateCompartment(name, wanted, gates, gates_end, *created);
+  if (status == BH_OK) {
+    if (is_first) bulkhead::RequireHandlerStacks();
+    bulkhead::AdoptCancelHandler();
+    bulkhead::FindCxxLibrary();
+  }
   return status;
+}
+
+bh_status bh_allow(bh_compartment sandbox, const bh_gate* gate) {
+  if (!Running()) return BH_ERR_NO_ALLOCATOR;
+  return bulkhead::AllowCallback(sandbox, gate);
+}
+
+bh_status bh_shared(bh_compartment* shared) {
+  return bulkhead::FindShared(*shared);
 }
 
 bh_status bh_find(const char* name, bh_compartment* found) {
@@ -69,7 +94,17 @@ bh_status bh_find(const char* name, bh_compartment* found) {
 
 bh_status bh_destroy(bh_compartment compartment) {
   if (!Running()) return BH_ERR_NO_ALLOCATOR;
-  return bulkhead::DestroyCompartment(compartment);
+  return bulkhead::DestroyWithGrants(compartment);
+}
+
+bh_status bh_grant(bh_compartment owner, bh_compartment to, bh_access access) {
+  if (!Running()) return BH_ERR_NO_ALLOCATOR;
+  return bulkhead::ChangeGrant(owner, bulkhead::AsNumber(to), access);
+}
+
+bh_status bh_grant_everyone(bh_compartment owner, bh_access access) {
+  if (!Running()) return BH_ERR_NO_ALLOCATOR;
+  return bulkhead::ChangeGrant(owner, bulkhead::kEveryone, access);
 }
 
 bh_status bh_with_scope(bh_compartment compartment, void (*function)(void*),
@@ -122,6 +157,29 @@ int bh_is_outside(bh_compartment compartment, const void* pointer,
     if (bulkhead::reservation.Owner(at) == owner) return 0;
   }
   return 1;
+}
+
+int bh_is_inside(bh_compartment compartment, const void* pointer, size_t size) {
+  const auto begin = reinterpret_cast<uintptr_t>(pointer);
+  if (begin + size < begin || compartment.id == 0 ||
+      bulkhead::FindLive(compartment) == nullptr) {
+    return 0;
+  }
+  const auto owner = bulkhead::OwnerOf(bulkhead::CompartmentId{compartment.id});
+  const uintptr_t cage = bulkhead::reservation.cage_bytes();
+  // The first cage that is another's ends the search.
+  for (uintptr_t at = bulkhead::RoundDown(begin, cage);; at += cage) {
+    if (bulkhead::reservation.Owner(at) != owner) return 0;
+    if (at + cage >= begin + size) return 1;
+  }
+}
+
+void bh_explain(const char* type, const char* text) {
+  if (Running()) bulkhead::Explain(type, text);
+}
+
+bh_exception bh_explanation(void) {
+  return Running() ? bulkhead::Explanation() : bh_exception{};
 }
 
 const char* bh_name(bh_compartment compartment) {

@@ -23,6 +23,13 @@ inline uintptr_t ThreadControlBlock() {
   return value;
 }
 
+// The FS base. REQUIRES: UsesFsGsBase().
+inline uintptr_t FsBase() {
+  uintptr_t value;
+  __asm__ volatile("rdfsbase %0" : "=r"(value));
+  return value;
+}
+
 // Whether user code may execute RDFSBASE and its kind (Linux 5.9 and later,
 // AT_HWCAP2 bit 1).
 inline bool HasFsGsBase() { return (getauxval(AT_HWCAP2) & 2) != 0; }

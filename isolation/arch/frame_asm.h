@@ -42,17 +42,32 @@
 	.cfi_def_cfa rsp, 8
 .endm
 
-/* Where the unwinder goes with a frame of the function that is being defined: to
- * `landing`, with the stack pointer of the call that was unwound, the callee-
- * saved registers as they were then, and rax = what it goes on with. */
-.macro UNWINDS_BY landing
+/* Where the unwinder goes with a frame of the function that is being defined, with
+ * the stack pointer of the call that was unwound, the callee-saved registers as
+ * they were then, and rax = what it goes on with: to `unwound` where the thread is
+ * unwound by force, to `caught` with an exception. There is nothing behind
+ * `unwound` that is unwound to it again. */
+.macro UNWINDS_BY unwound, caught
 	.cfi_personality 0x1b, bulkhead_personality
-	.cfi_lsda 0x1b, \landing
+	.cfi_lsda 0x1b, .Lways_\@
+	.pushsection .rodata
+	.balign 4
+.Lways_\@:
+	.long	\unwound - .
+	.long	\caught - .
+	.popsection
+.endm
+
+/* Ends the exception that rax holds, in the domain that it came from. */
+.macro DROP_EXCEPTION
+	mov	rdi, rax
+	cld
+	call	bulkhead_drop_exception
 .endm
 
 /* Goes on unwinding with what rdi holds, from the frame of this function. */
 .macro UNWIND_ON
-	call	_Unwind_Resume@PLT
+	call	bulkhead_unwind_on
 	ud2
 .endm
 

@@ -1,7 +1,7 @@
 /* Copyright 2026 The Bulkhead Authors
  * SPDX-License-Identifier: Apache-2.0
  *
- * Gates between domains.
+ * The gate from a domain to one that has a key more.
  *
  * API
  *   bh_result bh_call(compartment, gate, a0, a1, a2, a3, a4, a5)
@@ -9,9 +9,6 @@
  *     compartment's key open, on the thread's stack in the compartment. Where
  *     that cannot be done as things are, and without keys,
  *     bulkhead_answer_gate() of isolation/gate answers with the same arguments.
- *   bh_result bulkhead_scope_pku(id, function, context)
- *     Runs function(context) with the key open, on the caller's stack.
- *     Returns rax = 0, rdx = 0 or BH_GATE_*.
  *   void bulkhead_drop_rights(void)
  *     Closes every owned key in this thread.
  *
@@ -27,9 +24,9 @@
  *       held its data is cleared or holds what the gate put there, wide vectors
  *       too. Callee-saved registers hold the caller's values, as compiled entries
  *       leave them: a vault is trusted with its caller's domain.
- *   G5  What unwinds a thread that ends (pthread_exit, cancellation) leaves by
- *       the gate, too: bulkhead_personality (unwind.cc) sends it there. An
- *       exception does not pass.
+ *   G5  What unwinds a thread (pthread_exit, cancellation, longjmp) leaves by the
+ *       gate, too: bulkhead_personality (unwind.cc) sends it there. An exception
+ *       ends inside; the caller gets a status.
  */
 
 #include "isolation/arch/frame_asm.h"
@@ -94,7 +91,7 @@ bulkhead_gates_begin:
 	.p2align 6
 bh_call:
 	.cfi_startproc
-	UNWINDS_BY .Lgate_unwound
+	UNWINDS_BY .Lgate_unwound, .Lgate_caught
 	endbr64
 	/* r11 := the row; the root's is nobody's to call. */
 	imul	r11d, edi, 1 << BH_ROW_SHIFT
@@ -128,7 +125,7 @@ bh_call:
 	jnz	bulkhead_gate_turns_back
 	mov	ecx, [rsi + BH_ENTRY_STACK_OFFSET]
 	mov	rdx, [r11 + rcx]
-	mov	r11d, [r11 + BH_RECORD_PKRU]
+	mov	r11d, [r11 + BH_RECORD_GATE_PKRU]
 	and	r11d, [rsi + BH_ENTRY_OPEN_MASK]
 	and	eax, [rip + bulkhead_owned_pkru]
 	cmp	eax, r11d
@@ -165,20 +162,20 @@ bh_call:
 	.cfi_adjust_cfa_offset 8
 	mov	rdi, r10
 	UNWIND_ON
+	.cfi_adjust_cfa_offset -8
+
+	CFA_BY_SAVED_STACK
+.Lgate_caught:
+	DROP_EXCEPTION
+	LEAVE
+	xor	eax, eax
+	mov	edx, BH_LEFT_BY_EXCEPTION
+	ret
 	.cfi_restore_state
 
-	/* The key is open already: PKRU will not tell who runs. The record must name
-	 * the compartment, and its stack be free below what this thread stands on. */
+	/* The key is open already: PKRU will not tell who runs. */
 .Lgate_key_open:
-	mov	ecx, edi
-	cmp	ecx, gs:[BH_RECORD_CURRENT]
-	jne	1f
-	mov	rcx, gs:[BH_RECORD_STACKS + rcx * 8]
-	sub	rcx, rsp
-	cmp	rcx, [r11 + BH_ROW_STACK_BYTES]
-	mov	ecx, 0
-	jae	.Lgate_open
-1:	mov	eax, BH_GATE_ALREADY_OPEN
+	mov	eax, BH_GATE_ALREADY_OPEN
 	jmp	.Lgate_as_it_was
 .Lgate_other_domain:
 	mov	eax, BH_GATE_OTHER_DOMAIN
@@ -226,129 +223,6 @@ bulkhead_gate_turns_back:
 	ret
 	.cfi_endproc
 	.size	bh_call, . - bh_call
-
-/* As CLOSE_GATE, for a scope. After: rbx = the record. Clobbers rax, rcx, rdx. */
-.macro CLOSE
-	READ_PKRU
-	mov	ecx, [rip + bulkhead_owned_pkru]
-	not	ecx
-	and	eax, ecx
-	or	eax, gs:[BH_RECORD_PKRU]
-	WRITE_PKRU
-	FIND_RECORD bulkhead_gate_violated
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, [rbx + BH_RECORD_PKRU]
-	jne	bulkhead_gate_violated
-.endm
-
-/* r13 := the row of the compartment in edi's low half, or jumps to `no_row`.
- * Clobbers rax, rcx. */
-.macro FIND_TARGET no_row
-	movzx	eax, di
-	FIND_ROW eax, rax, \no_row
-.endm
-
-/* Opens the key of row r13 and compares (G1). Before: edi = target.
- * After: r13 = the row of edi, rbx = the record. Clobbers rax, rcx, rdx. */
-.macro OPEN
-	READ_PKRU
-	and	eax, [r13 + BH_ROW_OPEN_MASK]
-	WRITE_PKRU
-	/* From here on eax alone is known; the rest may be an attacker's. */
-	FIND_RECORD bulkhead_gate_violated
-	mov	edx, eax
-	FIND_TARGET bulkhead_gate_violated
-	mov	eax, [rbx + BH_RECORD_PKRU]
-	and	eax, [r13 + BH_ROW_OPEN_MASK]
-	and	edx, [rip + bulkhead_owned_pkru]
-	cmp	edx, eax
-	jne	bulkhead_gate_violated
-.endm
-
-/* What must hold before rights change: the record is this thread's, and PKRU is
- * the record's domain. Jumps to bulkhead_not_this_thread or
- * bulkhead_not_this_domain. After: rbx = the record. Clobbers rax, rcx, rdx. */
-.macro CHECK_CALLER
-	FIND_RECORD bulkhead_not_this_thread
-	READ_PKRU
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, [rbx + BH_RECORD_PKRU]
-	jne	bulkhead_not_this_domain
-.endm
-
-/* PKRU tells who runs only if opening r13's key changes it. Where the key is
- * open already, the record must name the compartment, edi's low half, and its
- * stack must be free below what this thread stands on.
- * Clobbers rax, rcx, rdx. */
-.macro CHECK_CURRENT
-	mov	edx, [rbx + BH_RECORD_PKRU]
-	mov	eax, edx
-	and	eax, [r13 + BH_ROW_OPEN_MASK]
-	cmp	eax, edx
-	jne	1f
-	movzx	ecx, di
-	cmp	ecx, [rbx + BH_RECORD_CURRENT]
-	jne	bulkhead_already_open
-	mov	rax, [rbx + BH_RECORD_STACKS + rcx * 8]
-	sub	rax, rsp
-	cmp	rax, [r13 + BH_ROW_STACK_BYTES]
-	jb	bulkhead_already_open
-1:
-.endm
-
-	.globl	bulkhead_scope_pku
-	.hidden	bulkhead_scope_pku
-	.type	bulkhead_scope_pku, @function
-	.p2align 6
-bulkhead_scope_pku:
-	.cfi_startproc
-	UNWINDS_BY .Lscope_unwound
-	endbr64
-	PUSH_CALLEE_SAVED
-	mov	r14, rsi
-	mov	r12, rdx
-	CHECK_CALLER
-	FIND_TARGET bulkhead_not_live
-	CHECK_CURRENT
-	OPEN
-	/* A jump to the WRPKRU above brings its own function: only a compartment
-	 * that allows scopes may be opened for it. */
-	cmp	dword ptr [r13 + BH_ROW_SCOPES], 1
-	jne	bulkhead_gate_violated
-	mov	rdi, r12
-	cld
-	call	r14
-	CLOSE
-	xor	eax, eax
-	CLEAR_REGISTERS
-	POP_CALLEE_SAVED
-	ret
-	.cfi_def_cfa rbp, 16
-.Lscope_unwound:
-	mov	r12, rax
-	CLOSE
-	mov	rax, r12
-	CLEAR_REGISTERS
-	mov	rdi, rax
-	UNWIND_ON
-	.cfi_def_cfa rbp, 16
-bulkhead_not_live:
-	mov	edx, BH_GATE_NOT_LIVE
-	jmp	.Lscope_refuse
-bulkhead_not_this_thread:
-	mov	edx, BH_GATE_OTHER_THREAD
-	jmp	.Lscope_refuse
-bulkhead_already_open:
-	mov	edx, BH_GATE_ALREADY_OPEN
-	jmp	.Lscope_refuse
-bulkhead_not_this_domain:
-	mov	edx, BH_GATE_OTHER_DOMAIN
-.Lscope_refuse:
-	xor	eax, eax
-	POP_CALLEE_SAVED
-	ret
-	.cfi_endproc
-	.size	bulkhead_scope_pku, . - bulkhead_scope_pku
 
 	.globl	bulkhead_drop_rights
 	.hidden	bulkhead_drop_rights

@@ -13,7 +13,12 @@
 #define BH_MAX_ENTRIES 1024
 
 /* Rows of the monitor's table of calls. */
-#define BH_MONITOR_CALLS 40
+#define BH_MONITOR_CALLS 48
+/* The numbers of those that only gates make, from the first one on, and the
+ * ways out of handlers: the last. */
+#define BH_CALL_ENTER_VAULT 23
+#define BH_CALL_LEAVE_GATE 26
+#define BH_CALL_LEAVE_HANDLER 27
 #define BH_MONITOR_STACK_BYTES 32768
 
 /* ThreadRecord, reached through the GS base. Records lie at multiples of their
@@ -42,6 +47,12 @@
 #define BH_RECORD_PENDING_INFO 1136
 #define BH_RECORD_ENTRIES 1264
 #define BH_RECORD_GATE_FS 1776
+#define BH_RECORD_FS_NEXT 1784
+#define BH_RECORD_GATE_PKRU 1792
+#define BH_RECORD_CALLS 1800
+#define BH_RECORD_CALLEE 1808
+#define BH_RECORD_ROOT_CACHE 1816
+#define BH_RECORD_ROOT_BINS 1824
 
 /* What the kernel puts on a handler's stack: its siginfo_t, and the signal mask
  * in its ucontext_t (which is not glibc's; arch/x86/include/uapi/asm). */
@@ -55,15 +66,15 @@
 
 #define BH_SYS_RT_SIGRETURN 15
 #define BH_SYS_SCHED_YIELD 24
+#define BH_SYS_ARCH_PRCTL 158
+#define BH_ARCH_SET_FS 0x1002
 
 /* CompartmentRow. */
 #define BH_ROW_OPEN_MASK 0
 #define BH_ROW_STATE 4
-#define BH_ROW_SCOPES 20
 #define BH_ROW_KEY_BITS 24
 #define BH_ROW_READ_BITS 28
 #define BH_ROW_GATE_DELTA 32
-#define BH_ROW_STACK_BYTES 48
 #define BH_ROW_SHIFT 9
 
 /* EntryRow; a declaration of a gate is as large. */
@@ -87,15 +98,29 @@
 #define BH_FRAME_INSIDE 16
 #define BH_FRAME_PROOF 24
 
+/* Fields of a bulkhead_landing (gate.h). */
+#define BH_LANDING_COUNTER 0
+#define BH_LANDING_STACK 8
+#define BH_LANDING_RAX 16
+#define BH_LANDING_RBX 24
+#define BH_LANDING_RBP 32
+#define BH_LANDING_R12 40
+
 /* Why a gate cannot be passed as things are; isolation/gate/call.cc answers
  * each. */
 #define BH_GATE_NO_STACK 0x1001
 #define BH_GATE_OTHER_DOMAIN 0x1002
-#define BH_GATE_OTHER_THREAD 0x1003
 #define BH_GATE_NOT_LIVE 0x1004
 #define BH_GATE_NO_ENTRY 0x1005
 #define BH_GATE_ALREADY_OPEN 0x1006
 #define BH_GATE_SHUT 0x1007
+/* Nothing is to be answered: the gate itself goes on unwinding. */
+#define BH_GATE_UNWOUND 0x1008
+
+/* How a gate was left: as a function returns, or one of these. The second is
+ * BH_ERR_EXCEPTION. */
+#define BH_LEFT_UNWOUND 1
+#define BH_LEFT_BY_EXCEPTION 15
 
 /* Vector state that a gate clears on its way out. */
 #define BH_VECTOR_SSE 0

@@ -38,10 +38,11 @@
  *   M3  BUSY is set by an exchange: a second thread with the same record, which
  *       only clone() can make, ends the process.
  *   M4  The rights on the way out are the record's, and the row's if M2 holds.
+ *   M5  What makes another domain the record's is called by a gate, or by the way
+ *       out of a handler: here it ends the process.
  */
 
-#include "isolation/arch/frame_asm.h"
-#include "isolation/arch/pkru_asm.h"
+#include "isolation/arch/monitor_asm.h"
 
 	.text
 
@@ -49,82 +50,12 @@
 	.hidden	bulkhead_monitor_begin
 bulkhead_monitor_begin:
 
-/* ecx := owned bits of the rights within, row r13 readable. */
-.macro MONITOR_RIGHTS
-	mov	ecx, [rip + bulkhead_monitor_pkru]
-	and	ecx, [r13 + BH_ROW_OPEN_MASK]
-	or	ecx, [r13 + BH_ROW_READ_BITS]
-.endm
-
-/* PKRU := (PKRU & ~owned) | ecx. Clobbers rax, rcx, rdx. */
-.macro SET_OWNED
-	mov	r9d, ecx
-	READ_PKRU
-	mov	ecx, [rip + bulkhead_owned_pkru]
-	not	ecx
-	and	eax, ecx
-	or	eax, r9d
-	WRITE_PKRU
-.endm
-
-/* M2: rax := the address of the word that proves that the thread is in row r12.
- * Clobbers nothing else. */
-.macro FIND_PROOF
-	mov	rax, [rbx + BH_RECORD_STACK_ENDS + r12 * 8]
-	test	rax, rax
-	jz	bulkhead_gate_violated
-.endm
-
-/* From the caller's stack to the monitor's, the call, and back. Before: rbx =
- * the record, r12 = the row, edi = the call's number, rsi, r10, r11, r8 = its
- * arguments. After: rsp as before; r14, r15 = the result; r12 = the row. */
-.macro CALL_MONITOR
-	mov	[rbx + BH_RECORD_CLAIMED], r12d
-	mov	eax, 1
-	xchg	[rbx + BH_RECORD_BUSY], eax
-	test	eax, eax
-	jnz	bulkhead_gate_violated
-	mov	[rbx + BH_RECORD_CALLER_STACK], rsp
-	mov	eax, r12d
-	test	eax, eax
-	cmovz	eax, [rbx + BH_RECORD_CURRENT]
-	mov	[rbx + BH_RECORD_CALLER], eax
-#ifndef BULKHEAD_UNCOUNTED
-	inc	qword ptr [rbx + rax * 8 + BH_RECORD_ENTRIES]
-#endif
-	mov	rsp, [rbx + BH_RECORD_MONITOR_STACK]
-	mov	eax, edi
-	cmp	eax, BH_MONITOR_CALLS
-	jae	bulkhead_gate_violated
-	mov	rdi, rbx
-	mov	rdx, r10
-	mov	rcx, r11
-	lea	r9, [rip + bulkhead_monitor_calls]
-	cld
-	call	[r9 + rax * 8]
-	mov	r14, rax
-	mov	r15, rdx
-	mov	r12d, [rbx + BH_RECORD_CLAIMED]
-	mov	rsp, [rbx + BH_RECORD_CALLER_STACK]
-	mov	dword ptr [rbx + BH_RECORD_BUSY], 0
-.endm
-
-/* The result to the caller, after the signals that came meanwhile. */
-.macro RETURN_RESULT
-	cmp	dword ptr [rbx + BH_RECORD_PENDING_SIGNAL], 0
-	je	1f
-	call	bulkhead_deliver_pending
-1:	mov	rax, r14
-	mov	rdx, r15
-	xor	ecx, ecx
-	xor	esi, esi
-	xor	edi, edi
-	xor	r8d, r8d
-	xor	r9d, r9d
-	xor	r10d, r10d
-	xor	r11d, r11d
-	POP_CALLEE_SAVED
-	ret
+/* The calls of gates and handlers change the domain, and these ways return to
+ * their caller: they would bring it the rights. Clobbers rax. */
+.macro REFUSE_GATES
+	lea	eax, [rdi - BH_CALL_ENTER_VAULT]
+	cmp	eax, BH_CALL_LEAVE_HANDLER - BH_CALL_ENTER_VAULT
+	jbe	bulkhead_gate_violated
 .endm
 
 	.globl	bulkhead_monitor_pku
@@ -137,50 +68,11 @@ bulkhead_monitor_pku:
 	PUSH_CALLEE_SAVED
 	mov	r10, rdx
 	mov	r11, rcx
-	mov	r12, rdi
-	shr	r12, 32
-	FIND_RECORD bulkhead_gate_violated
-	FIND_ROW r12d, r12, bulkhead_gate_violated
-	test	r12d, r12d
-	jz	1f
-	FIND_PROOF
-	mov	[rax - BH_FRAME_PROOF], rsp
-1:	MONITOR_RIGHTS
-	SET_OWNED
-	/* From here on eax alone is known; the rest may be an attacker's. */
-	FIND_RECORD bulkhead_gate_violated
-	mov	r12d, r12d
-	FIND_ROW r12d, r12, bulkhead_gate_violated
-	MONITOR_RIGHTS
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, ecx
-	jne	bulkhead_gate_violated
-	test	r12d, r12d
-	jz	2f
-	FIND_PROOF
-	cmp	[rax - BH_FRAME_PROOF], rsp
-	jne	bulkhead_gate_violated
-2:	CALL_MONITOR
-	FIND_ROW r12d, r12, bulkhead_gate_violated
-	mov	ecx, [rbx + BH_RECORD_PKRU]
-	and	ecx, [r13 + BH_ROW_OPEN_MASK]
-	SET_OWNED
-	/* As above. */
-	FIND_RECORD bulkhead_gate_violated
-	mov	r12d, r12d
-	FIND_ROW r12d, r12, bulkhead_gate_violated
-	mov	ecx, [rbx + BH_RECORD_PKRU]
-	and	ecx, [r13 + BH_ROW_OPEN_MASK]
-	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, ecx
-	jne	bulkhead_gate_violated
-	test	r12d, r12d
-	jz	3f
-	FIND_PROOF
-	cmp	[rax - BH_FRAME_PROOF], rsp
-	jne	bulkhead_gate_violated
-	mov	qword ptr [rax - BH_FRAME_PROOF], 0
-3:	RETURN_RESULT
+	ENTER_MONITOR
+	REFUSE_GATES
+	CALL_MONITOR
+	LEAVE_MONITOR
+	RETURN_RESULT
 	.cfi_endproc
 	.size	bulkhead_monitor_pku, . - bulkhead_monitor_pku
 
@@ -196,6 +88,7 @@ bulkhead_monitor_plain:
 	mov	r11, rcx
 	mov	rbx, gs:[BH_RECORD_SELF]
 	xor	r12d, r12d
+	REFUSE_GATES
 	CALL_MONITOR
 	RETURN_RESULT
 	.cfi_endproc

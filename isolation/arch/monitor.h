@@ -1,7 +1,7 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The assembly of monitor.S and signal.S as C++ sees it.
+// The assembly of monitor.S, domain_gate.S and signal.S as C++ sees it.
 
 #ifndef BULKHEAD_ISOLATION_ARCH_MONITOR_H_
 #define BULKHEAD_ISOLATION_ARCH_MONITOR_H_
@@ -18,7 +18,7 @@ struct ThreadRecord;
 
 // Numbers of the monitor's calls.
 enum class MonitorCall : uint32_t {
-#define BH_MONITOR_CALL(name, arguments) k##name,
+#define BH_MONITOR_CALL(name, who, arguments) k##name,
 #include "isolation/arch/monitor_calls.inc"
 #undef BH_MONITOR_CALL
 };
@@ -45,8 +45,16 @@ bulkhead::ThreadRecord* bulkhead_attach_plain(uintptr_t fs_base);
 void bulkhead_signal_entry_pku(void);
 void bulkhead_signal_entry_plain(void);
 void bulkhead_signal_return(void);
+[[noreturn]] void bulkhead_leave_handler(const void* context);
+
+// See domain_gate.S. REQUIRES: as above.
+bh_result bulkhead_domain_call(uint64_t call, uint64_t handle,
+                               const bh_gate* gate,
+                               const uint64_t arguments[6]);
 
 // The bounds of all this code.
+extern const unsigned char bulkhead_domain_gate_begin[];
+extern const unsigned char bulkhead_domain_gate_end[];
 extern const unsigned char bulkhead_monitor_begin[];
 extern const unsigned char bulkhead_monitor_end[];
 extern const unsigned char bulkhead_signals_begin[];
@@ -68,6 +76,9 @@ using bulkhead_monitor_call = bh_result (*)(bulkhead::ThreadRecord& record,
                                             uint64_t a0, uint64_t a1,
                                             uint64_t a2, uint64_t a3);
 extern const bulkhead_monitor_call bulkhead_monitor_calls[BH_MONITOR_CALLS];
+// The same for a thread in a sandbox, which may not make all of them.
+extern const bulkhead_monitor_call
+    bulkhead_monitor_calls_of_sandboxes[BH_MONITOR_CALLS];
 bulkhead::ThreadRecord* bulkhead_find_or_make_record(uintptr_t fs_base);
 void bulkhead_deliver_pending(void);
 void bulkhead_handle_signal(int signal, void* info, void* context);

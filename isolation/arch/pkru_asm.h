@@ -58,16 +58,31 @@
 /* \to := the FS base. */
 .macro READ_FS_BASE to
 #ifdef BULKHEAD_MODELLED
-	/* For valgrind, which counts instructions and does not know the other. */
-	mov	\to, fs:0
+	/* For valgrind, which counts instructions and does not know the other. Not
+	 * from TLS: a thread's first way into a sandbox leads to fill it. */
+	mov	\to, gs:[BH_RECORD_FS_BASE]
 #else
 	rdfsbase \to
 #endif
 .endm
 
-/* rbx := this thread's record, or jumps to `bad`: it lies where records
- * begin, names itself and this FS base. Clobbers rcx. */
-.macro FIND_RECORD bad
+/* The FS base := rax. Clobbers rcx, r11. */
+.macro WRITE_FS_BASE
+#ifdef BULKHEAD_MODELLED
+	/* As above. */
+	mov	rsi, rax
+	mov	edi, BH_ARCH_SET_FS
+	mov	eax, BH_SYS_ARCH_PRCTL
+	syscall
+	mov	rax, rsi
+#else
+	wrfsbase rax
+#endif
+.endm
+
+/* rbx := what the GS base leads to, if it lies where records begin and names
+ * itself; jumps to `bad` otherwise. Clobbers rcx. */
+.macro FIND_ANY_RECORD bad
 	mov	rbx, gs:[BH_RECORD_SELF]
 	mov	rcx, rbx
 	sub	rcx, [rip + bulkhead_records_begin]
@@ -77,8 +92,25 @@
 	jnz	\bad
 	cmp	[rbx + BH_RECORD_SELF], rbx
 	jne	\bad
+.endm
+
+/* rbx := this thread's record, or jumps to `bad`: it names this FS base, too.
+ * Clobbers rcx. */
+.macro FIND_RECORD bad
+	FIND_ANY_RECORD \bad
 	READ_FS_BASE rcx
 	cmp	rcx, [rbx + BH_RECORD_FS_BASE]
+	jne	\bad
+.endm
+
+/* The same at any instruction of the monitor, where the FS base may be the one
+ * that comes next. */
+.macro FIND_RECORD_ANYWHERE bad
+	FIND_ANY_RECORD \bad
+	READ_FS_BASE rcx
+	cmp	rcx, [rbx + BH_RECORD_FS_BASE]
+	cmove	rcx, [rbx + BH_RECORD_FS_NEXT]
+	cmp	rcx, [rbx + BH_RECORD_FS_NEXT]
 	jne	\bad
 .endm
 

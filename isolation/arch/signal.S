@@ -15,6 +15,11 @@
  *     Without keys: bulkhead_handle_signal() does all of it.
  *   bulkhead_signal_return
  *     Returns from a handler, as libc's restorer does.
+ *   bulkhead_leave_handler(context)
+ *     Ends a handler for which the record's domain had to be another than the
+ *     interrupted one: has the monitor go back to that one, and returns from the signal at once, since the interrupted domain may have
+ *     no right to the stack that the handler ran on. REQUIRES: all signals that
+ *     can wait are blocked.
  *
  * No stack is touched before the rights to do so are there.
  *
@@ -22,7 +27,7 @@
  * had only while the record is busy, and end with a return from the signal.
  */
 
-#include "isolation/arch/pkru_asm.h"
+#include "isolation/arch/monitor_asm.h"
 
 	.text
 
@@ -70,7 +75,7 @@ bulkhead_signal_entry_pku:
 	sub	rcx, [rip + bulkhead_records_begin]
 	cmp	rcx, [rip + bulkhead_records_bytes]
 	jae	.Lserve
-	FIND_RECORD .Lserve
+	FIND_RECORD_ANYWHERE .Lserve
 	cmp	dword ptr [rbx + BH_RECORD_BUSY], 0
 	jne	.Ldefer
 .Lserve:
@@ -90,7 +95,7 @@ bulkhead_signal_entry_pku:
 	and	ecx, [r13 + BH_ROW_OPEN_MASK]
 	or	eax, ecx
 	WRITE_PKRU
-	FIND_RECORD bulkhead_gate_violated
+	FIND_RECORD_ANYWHERE bulkhead_gate_violated
 	cmp	dword ptr [rbx + BH_RECORD_BUSY], 1
 	jne	bulkhead_gate_violated
 	mov	r9d, [rbx + BH_RECORD_CLAIMED]
@@ -132,6 +137,23 @@ bulkhead_signal_return:
 	syscall
 	ud2
 	.size	bulkhead_signal_return, . - bulkhead_signal_return
+
+	.globl	bulkhead_leave_handler
+	.hidden	bulkhead_leave_handler
+	.type	bulkhead_leave_handler, @function
+	.p2align 6
+bulkhead_leave_handler:
+	endbr64
+	mov	rsp, rdi
+	xor	edi, edi
+	ENTER_MONITOR
+	mov	edi, BH_CALL_LEAVE_HANDLER
+	CALL_MONITOR
+	/* Within the monitor's rights the frame can be read, whatever it lies on. */
+	mov	eax, BH_SYS_RT_SIGRETURN
+	syscall
+	ud2
+	.size	bulkhead_leave_handler, . - bulkhead_leave_handler
 
 	.globl	bulkhead_signals_end
 	.hidden	bulkhead_signals_end

@@ -5,6 +5,7 @@
 
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
+#include "isolation/domain/grants.h"
 #include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
@@ -19,24 +20,55 @@ constinit BULKHEAD_SEALED Lock cage_lock;
 
 bool IsRoot(const CompartmentRow& row) { return IdOf(row) == kRoot; }
 
-// Gives the pages the protection that the compartment has now.
-bool Protect(const CompartmentRow& row, PageRange pages) {
-  if (IsRoot(row)) return OpenForGood(pages, kUntagged);
-  if (enforcement == Enforcement::kPku) {
-    return sys::PkeyMprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE,
-                             Number(row.key)) == 0;
-  }
-  // Closed pages are as they were reserved.
-  return row.threads_inside == 0 ||
-         sys::Mprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE) == 0;
+bool ProtectByKey(PageRange pages, HardwareKey key) {
+  return sys::PkeyMprotect(pages.begin, pages.bytes, PROT_READ | PROT_WRITE,
+                           Number(key)) == 0;
 }
 
-// As above, for heap pages: their part of the live map goes with them where
-// there are caches to use it.
+// Gives pages the protection that the compartment has now, where keys do not:
+// closed ones are as they were reserved.
+bool ProtectByState(PageRange pages, int protection) {
+  return protection == PROT_NONE ||
+         sys::Mprotect(pages.begin, pages.bytes, protection) == 0;
+}
+
+int StackProtection(const CompartmentRow& row) {
+  return row.threads_inside != 0 ? PROT_READ | PROT_WRITE : PROT_NONE;
+}
+
+int HeapProtection(const CompartmentRow& row) {
+  if (row.threads_inside != 0) return PROT_READ | PROT_WRITE;
+  switch (GrantedToWhoRuns(row)) {
+    case BH_ACCESS_NONE:
+      return PROT_NONE;
+    case BH_ACCESS_READ:
+      return PROT_READ;
+    case BH_ACCESS_READ_WRITE:
+      return PROT_READ | PROT_WRITE;
+  }
+  Die("unknown kind of access");
+}
+
+// Gives fresh heap pages the protection that the compartment has now. Their
+// part of the live map goes with them where there are caches to use it.
 bool ProtectHeap(const CompartmentRow& row, PageRange pages) {
-  const bool has_caches = IsRoot(row) || enforcement == Enforcement::kPku;
-  return OpenMapsOf(pages) && Protect(row, pages) &&
-         (!has_caches || Protect(row, reservation.LiveMapOf(pages)));
+  if (!OpenMapsOf(pages)) return false;
+  const PageRange live = reservation.LiveMapOf(pages);
+  if (IsRoot(row)) {
+    return OpenForGood(pages, root_pages_key) &&
+           OpenForGood(live, root_pages_key);
+  }
+  if (enforcement == Enforcement::kPku) {
+    return ProtectByKey(pages, row.heap_key) &&
+           ProtectByKey(live, row.heap_key);
+  }
+  return ProtectByState(pages, HeapProtection(row));
+}
+
+bool ProtectStack(const CompartmentRow& row, PageRange pages) {
+  return enforcement == Enforcement::kPku
+             ? ProtectByKey(pages, row.key)
+             : ProtectByState(pages, StackProtection(row));
 }
 
 // Says what the kernel shall do with a compartment's fresh cages.
@@ -114,9 +146,29 @@ constinit BULKHEAD_CONSTANT_AFTER_START Enforcement enforcement =
     Enforcement::kNone;
 constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey metadata_key = kUntagged;
 constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey frames_key = kUntagged;
+constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey root_heap_key = kUntagged;
+constinit BULKHEAD_SEALED HardwareKey root_pages_key = kUntagged;
+constinit BULKHEAD_SEALED bool is_root_closed = false;
+
+bool CloseRootHeap() {
+  CompartmentRow& root = RowOf(kRoot);
+  LockHolder hold(root.heap_lock);
+  root_pages_key = root_heap_key;
+  for (const HeapRun& run : root.runs) {
+    if (run.committed == 0) continue;
+    const PageRange heap = {run.cages.begin, run.committed};
+    if (!OpenForGood(heap, root_pages_key) ||
+        !OpenForGood(reservation.LiveMapOf(heap), root_pages_key)) {
+      return false;
+    }
+  }
+  return true;
+}
 
 uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment) {
   LockHolder hold(row.heap_lock);
+  const uint64_t most = row.traits.quotas.bytes;
+  if (most != 0 && CommittedBytes(row) + bytes > most) return 0;
   HeapRun* run = RunFor(row, bytes, alignment);
   if (run == nullptr) return 0;
   const PageRange pages = Fit(*run, bytes, alignment);
@@ -152,21 +204,37 @@ uintptr_t CommitStack(CompartmentRow& row) {
     return 0;
   }
   const PageRange pages = StackPages(row, row.stacks_made);
-  if (!Protect(row, pages) || !LockPages(row, pages)) return 0;
+  if (!ProtectStack(row, pages) || !LockPages(row, pages)) return 0;
   ++row.stacks_made;
   return pages.end();
 }
 
-bool SetAccessible(CompartmentRow& row, bool accessible) {
-  const int protection = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
+bool UpdateHeapProtection(CompartmentRow& row) {
+  const int protection = HeapProtection(row);
   bool done = true;
   for (const HeapRun& run : row.runs) {
     if (run.committed == 0) continue;
     done &= sys::Mprotect(run.cages.begin, run.committed, protection) == 0;
   }
+  return done;
+}
+
+bool UpdateWhatIsGrantedTo(CompartmentId visited) {
+  if (!IsGrantedSomething(visited)) return true;
+  bool done = true;
+  for (CompartmentRow& owner : bulkhead_compartments) {
+    if (!owner.grants.any()) continue;
+    LockHolder hold(owner.heap_lock);
+    done &= UpdateHeapProtection(owner);
+  }
+  return done;
+}
+
+bool UpdateProtection(CompartmentRow& row) {
+  bool done = UpdateHeapProtection(row);
   for (size_t i = 0; i < row.stacks_made; ++i) {
     const PageRange pages = StackPages(row, i);
-    done &= sys::Mprotect(pages.begin, pages.bytes, protection) == 0;
+    done &= sys::Mprotect(pages.begin, pages.bytes, StackProtection(row)) == 0;
   }
   return done;
 }
@@ -202,6 +270,15 @@ bool AdoptStacks(CompartmentRow& row, void (*forget)(CompartmentId id)) {
     if (!LockPages(row, StackPages(row, i))) return false;
   }
   return true;
+}
+
+bool HoldsHeapPages(const CompartmentRow& row, PageRange pages) {
+  for (const HeapRun& run : row.runs) {
+    const size_t committed = __atomic_load_n(&run.committed, __ATOMIC_ACQUIRE);
+    const uintptr_t offset = pages.begin - run.cages.begin;
+    if (offset < committed && pages.bytes <= committed - offset) return true;
+  }
+  return false;
 }
 
 uint64_t CommittedBytes(const CompartmentRow& row) {

@@ -34,6 +34,18 @@ constexpr bool IsModelled() {
 extern HardwareKey metadata_key;
 extern HardwareKey frames_key;
 
+// The key that closes the root's memory to sandboxes. Set once at start;
+// untagged without keys. The root's pages carry `root_pages_key`: none until
+// there is a sandbox, that one from then on.
+extern HardwareKey root_heap_key;
+extern HardwareKey root_pages_key;
+// Whether all of the root's memory does.
+extern bool is_root_closed;
+
+// Gives the root's heap its key, now and for all pages to come. False: the
+// kernel refused, and some pages may have it. Runs in: the monitor.
+[[nodiscard]] bool CloseRootHeap();
+
 // Fresh zeroed pages for a heap, a multiple of the page size at a multiple of
 // `alignment`. 0: no memory. The pages carry the compartment's key; without
 // keys they are accessible only while the compartment is open.
@@ -42,10 +54,17 @@ uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment);
 // The upper end of a new stack with a guard below, or 0.
 uintptr_t CommitStack(CompartmentRow& row);
 
-// Without keys: makes all of the compartment accessible, or inaccessible, to
-// the whole process. False: the kernel refused, and nothing may rely on either.
+// Without keys: makes the compartment, or its heap alone, accessible to the
+// whole process or closes it, by who is inside and what is granted. False: the
+// kernel refused, and nothing may rely on either.
 // REQUIRES: row.heap_lock is held.
-[[nodiscard]] bool SetAccessible(CompartmentRow& row, bool accessible);
+[[nodiscard]] bool UpdateProtection(CompartmentRow& row);
+[[nodiscard]] bool UpdateHeapProtection(CompartmentRow& row);
+
+// Without keys: does the second for every heap that was granted to `visited`,
+// in which the number of threads has changed from or to none. REQUIRES: no
+// heap_lock is held.
+[[nodiscard]] bool UpdateWhatIsGrantedTo(CompartmentId visited);
 
 // Returns the heap's cages and empties the stacks, which stay: a thread that
 // has begun to enter may write to its own once more before it finds the
@@ -61,6 +80,10 @@ uintptr_t CommitStack(CompartmentRow& row);
 // Gives pages of a heap that hold no block back to the kernel, with their part
 // of the live map: they read as zeros. The kernel's result.
 long PurgeHeapPages(PageRange pages);
+
+// Whether all of the pages were handed to the heap, in one run. Takes no lock.
+// REQUIRES: the compartment is not destroyed meanwhile. Runs in: any domain.
+bool HoldsHeapPages(const CompartmentRow& row, PageRange pages);
 
 // Bytes handed to the heap, as of some moment. Takes no lock. Runs in: any
 // domain.

@@ -14,6 +14,7 @@ constinit BULKHEAD_SEALED
 namespace bulkhead {
 
 constinit BULKHEAD_SEALED CompartmentId key_owners[16] = {};
+constinit BULKHEAD_SEALED uint32_t last_generation = 0;
 
 CompartmentRow* FindLive(bh_compartment handle) {
   if (handle.id >= BH_MAX_COMPARTMENTS) return nullptr;

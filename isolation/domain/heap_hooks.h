@@ -50,6 +50,9 @@ struct HeapHooks {
 
   // Allocates for bh_malloc(): nullptr when there is no memory.
   void* (*allocate)(CompartmentId id, size_t size, size_t alignment) = nullptr;
+  // If code at this address has begun what it must not go on with in a changed
+  // record, and has changed nothing yet, where it begins; else the address.
+  uintptr_t (*begin_again)(uintptr_t program_counter) = nullptr;
   // False: there is no such compartment (any more).
   bool (*statistics)(bh_compartment compartment,
                      bh_heap_stats& stats) = nullptr;

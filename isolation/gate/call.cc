@@ -9,6 +9,7 @@
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/gate/domain_frame.h"
+#include "isolation/gate/domain_gate.h"
 #include "isolation/gate/page_gate.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/thread/call_monitor.h"
@@ -66,33 +67,29 @@ bh_result AnswerNotLive(const Request& request) {
   return Retry(request);
 }
 
-// Where PKRU is not what the record last saw, or the key is open already.
-// `next`: whom the record must name as current before the gate is tried again.
-bh_result CallInFrame(ThreadRecord& record, CompartmentId next,
-                      const Request& request) {
-  bh_result result = Refused(BH_ERR_DEPTH);
-  const bool pushed =
-      InDomainFrame(record, next, [&] { result = Retry(request); });
-  return pushed ? result : Refused(BH_ERR_DEPTH);
+// Where PKRU will not tell who runs, or tells of a sandbox: the record must.
+bh_result CallThroughMonitor(const Request& request) {
+  const auto call =
+      IsSandbox(bulkhead_compartments[request.compartment.id].traits.kind)
+          ? CallSandbox
+          : CallVault;
+  const bh_result result =
+      call(request.compartment, request.gate, request.arguments);
+  return result.status == BH_ERR_DESTROYED ? AnswerNotLive(request) : result;
 }
 
 bh_result AnswerOtherDomain(ThreadRecord& record, const Request& request) {
   if ((ReadPkru() & Pkru{bulkhead_owned_pkru}) != record.pkru) {
-    return CallInFrame(record, CurrentCompartment(record), request);
+    return CallThroughMonitor(request);
   }
   CallMonitor(record, MonitorCall::kSeePkru);
   return Retry(request);
 }
 
-bh_result AnswerAlreadyOpen(ThreadRecord& record, const Request& request) {
-  // A row without a compartment opens nothing, either.
-  if (FindLive(request.compartment) == nullptr) return AnswerNotLive(request);
-  return CallInFrame(record, CompartmentId{request.compartment.id}, request);
-}
-
 // Where the thread has no record yet, or a handler ran on its alternate stack.
 bh_result AnswerShut(const Request& request) {
   ThreadRecord& record = *CurrentRecord();
+  if (record.current != kRoot) return CallThroughMonitor(request);
   if (!IsOnHandlerStack(record)) {
     CallMonitor(record, MonitorCall::kOpenGates, 1);
     return Retry(request);
@@ -106,13 +103,19 @@ bh_result AnswerShut(const Request& request) {
 }
 
 bh_result AnswerWithKeys(const Request& request, uint64_t why) {
+  if (IsConfined(*CurrentRecord())) {
+    return request.compartment.id == Index(kRoot)
+               ? CallRoot(request.gate, request.arguments)
+               : Refused(BH_ERR_DENIED);
+  }
+  if (request.compartment.id == Index(kRoot)) return Refused(BH_ERR_DESTROYED);
   switch (why) {
     case BH_GATE_SHUT:
       return AnswerShut(request);
     case BH_GATE_OTHER_DOMAIN:
       return AnswerOtherDomain(*CurrentRecord(), request);
     case BH_GATE_ALREADY_OPEN:
-      return AnswerAlreadyOpen(*CurrentRecord(), request);
+      return CallThroughMonitor(request);
     case BH_GATE_NO_STACK: {
       if (FindLive(request.compartment) == nullptr) {
         return AnswerNotLive(request);
@@ -139,40 +142,23 @@ bh_result CallWithoutKeys(const Request& request) {
   return CallByPages(request.compartment, entry, request.arguments);
 }
 
-bool IsAboutDomain(uint64_t wanted) {
-  return wanted == BH_GATE_OTHER_DOMAIN || wanted == BH_GATE_ALREADY_OPEN;
+bh_status ScopeWithKey(ThreadRecord& record, bh_compartment compartment,
+                       void (*function)(void*), void* context) {
+  const bh_result begun = CallMonitor(record, MonitorCall::kBeginScope,
+                                      compartment.id, compartment.generation);
+  if (begun.status != BH_OK) return static_cast<bh_status>(begun.status);
+  return Guarded([&] { function(context); },
+                 [&] {
+                   // Beyond the domain that is the record's afterwards.
+                   const CompartmentId beyond =
+                       record.frames[record.depth - 1].beyond;
+                   CallMonitorFrom(beyond, record, MonitorCall::kEndScope,
+                                   compartment.id, 0, 0, 0);
+                 });
 }
 
-bh_status ScopeWithKey(bh_compartment compartment, void (*function)(void*),
-                       void* context) {
-  for (;;) {
-    const bh_result result =
-        bulkhead_scope_pku(compartment.id, function, context);
-    if (result.status == BH_OK) return BH_OK;
-    if (result.status == BH_GATE_OTHER_THREAD) {
-      AttachThread();
-      continue;
-    }
-    BULKHEAD_CHECK(IsAboutDomain(result.status),
-                   "a scope gave an unknown answer");
-    ThreadRecord& record = *CurrentRecord();
-    bh_status inner = BH_ERR_DEPTH;
-    const CompartmentId next = result.status == BH_GATE_ALREADY_OPEN
-                                   ? CompartmentId{compartment.id}
-                                   : CurrentCompartment(record);
-    const bool pushed = InDomainFrame(record, next, [&] {
-      inner = ScopeWithKey(compartment, function, context);
-    });
-    return pushed ? inner : BH_ERR_DEPTH;
-  }
-}
-
-}  // namespace
-
-bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
-                      void* context) {
-  if (heap_hooks.create == nullptr) return BH_ERR_DESTROYED;
-  ThreadRecord& record = *CurrentRecord();
+bh_status ScopeWithoutKey(ThreadRecord& record, bh_compartment compartment,
+                          void (*function)(void*), void* context) {
   const bh_result begun = CallMonitor(record, MonitorCall::kBeginScope,
                                       compartment.id, compartment.generation);
   if (begun.status != BH_OK) return static_cast<bh_status>(begun.status);
@@ -181,23 +167,44 @@ bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
       [&] {
         status = PrepareThread(record, CompartmentId{compartment.id});
         if (status != BH_OK) return;
-        status = enforcement == Enforcement::kPku
-                     ? ScopeWithKey(compartment, function, context)
-                     : ScopeByPages(compartment, function, context);
+        status = ScopeByPages(compartment, function, context);
       },
       [&] { CallMonitor(record, MonitorCall::kEndScope, compartment.id); });
   return status;
+}
+
+}  // namespace
+
+bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
+                      void* context) {
+  if (heap_hooks.create == nullptr) return BH_ERR_DESTROYED;
+  ThreadRecord& record = *CurrentRecord();
+  if (IsConfined(record)) return BH_ERR_DENIED;
+  if (enforcement != Enforcement::kPku) {
+    return ScopeWithoutKey(record, compartment, function, context);
+  }
+  const CompartmentRow* row = FindLive(compartment);
+  if (row == nullptr || IdOf(*row) == kRoot) return BH_ERR_DESTROYED;
+  if (row->scopes == 0) return BH_ERR_NO_SCOPES;
+  // Its signal stack, above all.
+  const bh_status prepared =
+      IsSandbox(row->traits.kind)
+          ? MakeHome(record, compartment)
+          : PrepareThread(record, CompartmentId{compartment.id});
+  if (prepared != BH_OK) return prepared;
+  return ScopeWithKey(record, compartment, function, context);
 }
 
 }  // namespace bulkhead
 
 bh_result bulkhead_answer_gate(bh_compartment compartment, const bh_gate* gate,
                                const uint64_t arguments[6], uint64_t why) {
-  if (compartment.id == 0 || compartment.id >= BH_MAX_COMPARTMENTS) {
+  const bulkhead::Request request = {compartment, gate, arguments};
+  const bool by_keys = bulkhead::enforcement == bulkhead::Enforcement::kPku;
+  if (compartment.id >= BH_MAX_COMPARTMENTS ||
+      (compartment.id == 0 && !by_keys)) {
     return bulkhead::Refused(BH_ERR_DESTROYED);
   }
-  const bulkhead::Request request = {compartment, gate, arguments};
-  return bulkhead::enforcement == bulkhead::Enforcement::kPku
-             ? bulkhead::AnswerWithKeys(request, why)
-             : bulkhead::CallWithoutKeys(request);
+  return by_keys ? bulkhead::AnswerWithKeys(request, why)
+                 : bulkhead::CallWithoutKeys(request);
 }

@@ -18,17 +18,18 @@
 
 namespace bulkhead {
 
-// Runs body() and then undo(), which also runs where the thread ends within
-// body(), by pthread_exit() or cancelled.
+// Runs body() and then undo(), which also runs where the thread is unwound from
+// within body(), by pthread_exit(), cancelled or by longjmp().
+// BH_ERR_EXCEPTION: body() threw something, which ended before undo().
 template <typename Body, typename Undo>
-void Guarded(Body body, Undo undo) {
+bh_status Guarded(Body body, Undo undo) {
   struct Both {
     Body& body;
     Undo& undo;
   } both = {body, undo};
-  bulkhead_guarded([](void* context) { static_cast<Both*>(context)->body(); },
-                   [](void* context) { static_cast<Both*>(context)->undo(); },
-                   &both);
+  return static_cast<bh_status>(bulkhead_guarded(
+      [](void* context) { static_cast<Both*>(context)->body(); },
+      [](void* context) { static_cast<Both*>(context)->undo(); }, &both));
 }
 
 // Makes the rights that the thread has now its record's domain, with `next` as
@@ -39,13 +40,12 @@ void Guarded(Body body, Undo undo) {
 // The way back. REQUIRES: as at the end of what the frame was pushed for.
 void PopDomainFrame(ThreadRecord& record);
 
-// Runs body() in between; false: it did not run.
+// Runs body() in between, as Guarded() does. BH_ERR_DEPTH: it did not run.
 template <typename Body>
-[[nodiscard]] bool InDomainFrame(ThreadRecord& record, CompartmentId next,
-                                 Body body) {
-  if (!PushDomainFrame(record, next)) return false;
-  Guarded(body, [&record] { PopDomainFrame(record); });
-  return true;
+[[nodiscard]] bh_status InDomainFrame(ThreadRecord& record, CompartmentId next,
+                                      Body body) {
+  if (!PushDomainFrame(record, next)) return BH_ERR_DEPTH;
+  return Guarded(body, [&record] { PopDomainFrame(record); });
 }
 
 }  // namespace bulkhead

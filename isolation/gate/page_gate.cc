@@ -40,9 +40,9 @@ bh_result CallByPages(bh_compartment compartment, uint64_t entry,
   ThreadRecord& record = *CurrentRecord();
   bh_status status = Enter(record, compartment);
   if (status != BH_OK) return {0, static_cast<uint64_t>(status)};
-  uint64_t value = 0;
+  bh_result result = {};
   const auto call = [&] {
-    value =
+    result =
         bulkhead_stack_call(bulkhead_entries[row.first_entry + entry].function,
                             record.stacks[compartment.id], arguments);
   };
@@ -55,12 +55,10 @@ bh_result CallByPages(bh_compartment compartment, uint64_t entry,
           return;
         }
         status = PrepareThread(record, IdOf(row));
-        if (status == BH_OK && !InDomainFrame(record, IdOf(row), call)) {
-          status = BH_ERR_DEPTH;
-        }
+        if (status == BH_OK) status = InDomainFrame(record, IdOf(row), call);
       },
       [&] { Leave(record, compartment); });
-  return {value, static_cast<uint64_t>(status)};
+  return status == BH_OK ? result : bh_result{0, static_cast<uint64_t>(status)};
 }
 
 bh_status ScopeByPages(bh_compartment compartment, void (*function)(void*),
@@ -71,9 +69,7 @@ bh_status ScopeByPages(bh_compartment compartment, void (*function)(void*),
   if (status != BH_OK) return status;
   Guarded(
       [&] {
-        if (!InDomainFrame(record, IdOf(row), [&] { function(context); })) {
-          status = BH_ERR_DEPTH;
-        }
+        status = InDomainFrame(record, IdOf(row), [&] { function(context); });
       },
       [&] { Leave(record, compartment); });
   return status;

@@ -16,6 +16,27 @@ constexpr int kOpenAtStart = 2;         // metadata and frames
 static_assert(static_cast<int>(KeyUse::kMetadata) < kOpenAtStart &&
               static_cast<int>(KeyUse::kFrames) < kOpenAtStart);
 
+constexpr bool IsFor(int i, KeyUse use) { return i == static_cast<int>(use); }
+
+// The bits of the i-th key taken, in each domain. 0: open. Both where it is
+// closed to a domain, so that to clear one of them makes it read-only.
+constexpr Pkru InRoot(int i, HardwareKey key) {
+  if (IsFor(i, KeyUse::kMetadata)) return ReadOnly(key);
+  const bool open =
+      IsFor(i, KeyUse::kRootHeap) || IsFor(i, KeyUse::kSharedHeap);
+  return open ? Pkru{0} : BothBits(key);
+}
+
+constexpr Pkru InSandbox(int i, HardwareKey key) {
+  if (IsFor(i, KeyUse::kMetadata)) return ReadOnly(key);
+  return IsFor(i, KeyUse::kSharedHeap) ? Pkru{0} : BothBits(key);
+}
+
+constexpr Pkru InMonitor(int i, HardwareKey key) {
+  if (i < kOpenAtStart) return Pkru{0};
+  return IsFor(i, KeyUse::kRootHeap) ? ReadOnly(key) : Closed(key);
+}
+
 }  // namespace
 
 const char* AbsenceText(KeyAbsence absence) {
@@ -72,9 +93,9 @@ KeyAbsence KeyPool::TakeAll(uint64_t left) {
   for (int i = 0; i < count; ++i) {
     const HardwareKey taken{keys[i]};
     owned_ = owned_ | BothBits(taken);
-    const bool metadata = i == static_cast<int>(KeyUse::kMetadata);
-    root_ = root_ | (metadata ? ReadOnly(taken) : Closed(taken));
-    if (i >= kOpenAtStart) monitor_ = monitor_ | Closed(taken);
+    root_ = root_ | InRoot(i, taken);
+    sandbox_ = sandbox_ | InSandbox(i, taken);
+    monitor_ = monitor_ | InMonitor(i, taken);
     if (i < kKeyUses) {
       fixed_[i] = taken;
     } else {
@@ -82,6 +103,7 @@ KeyAbsence KeyPool::TakeAll(uint64_t left) {
     }
   }
   owned_ = owned_ | BothBits(kUntagged);
+  sandbox_ = sandbox_ | ReadOnly(kUntagged);
   monitor_ = monitor_ | ReadOnly(kUntagged);
   taken_ = count;
   return KeyAbsence::kNone;

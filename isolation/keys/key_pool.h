@@ -52,11 +52,14 @@ class KeyPool {
 
   // PKRU bits of all keys that the pool took, and of key 0.
   Pkru owned() const { return owned_; }
-  // The value of owned() in the root's domain: metadata readable, all other
-  // keys closed; key 0, which counts as owned, open.
+  // The value of owned() in the root's domain: its own heap, the shared one and
+  // key 0, which counts as owned, open; metadata readable; the rest closed.
   Pkru root() const { return root_; }
-  // Within the monitor: metadata and frames open; key 0 readable; the rest
-  // closed.
+  // In a sandbox, its own key not yet open: the shared heap open; metadata and
+  // key 0 readable; the rest closed.
+  Pkru sandbox() const { return sandbox_; }
+  // Within the monitor: metadata and frames open; key 0 and the root's heap
+  // readable; the rest closed.
   Pkru monitor() const { return monitor_; }
   int taken() const { return taken_; }
 
@@ -65,6 +68,7 @@ class KeyPool {
   uint32_t free_ = 0;  // bit k: key k waits for a compartment
   Pkru owned_{0};
   Pkru root_{0};
+  Pkru sandbox_{0};
   Pkru monitor_{0};
   int taken_ = 0;
 };

@@ -105,18 +105,44 @@ bh_result NoSuchCall(ThreadRecord&, uint64_t, uint64_t, uint64_t, uint64_t) {
 }
 
 constexpr uint32_t kCalls =
-#define BH_MONITOR_CALL(name, arguments) +1
+#define BH_MONITOR_CALL(name, who, arguments) +1
 #include "isolation/arch/monitor_calls.inc"
 #undef BH_MONITOR_CALL
     ;
 static_assert(kCalls <= BH_MONITOR_CALLS);
+static_assert(static_cast<uint32_t>(MonitorCall::kEnterVault) ==
+              BH_CALL_ENTER_VAULT);
+static_assert(static_cast<uint32_t>(MonitorCall::kLeaveGate) ==
+              BH_CALL_LEAVE_GATE);
+static_assert(static_cast<uint32_t>(MonitorCall::kLeaveHandler) ==
+              BH_CALL_LEAVE_HANDLER);
+
+bh_result Denied(ThreadRecord&, uint64_t, uint64_t, uint64_t, uint64_t) {
+  return {0, BH_ERR_DENIED};
+}
+
+enum class Who { kAnyone, kNoSandbox };
+
+constexpr bulkhead_monitor_call ForSandboxes(Who who,
+                                             bulkhead_monitor_call call) {
+  return who == Who::kAnyone ? call : Denied;
+}
 
 }  // namespace
 }  // namespace bulkhead
 
 const bulkhead_monitor_call bulkhead_monitor_calls[BH_MONITOR_CALLS] = {
-#define BH_MONITOR_CALL(name, arguments) bulkhead::Monitor##name,
+#define BH_MONITOR_CALL(name, who, arguments) bulkhead::Monitor##name,
 #include "isolation/arch/monitor_calls.inc"
 #undef BH_MONITOR_CALL
     bulkhead::NoSuchCall,
+};
+
+const bulkhead_monitor_call
+    bulkhead_monitor_calls_of_sandboxes[BH_MONITOR_CALLS] = {
+#define BH_MONITOR_CALL(name, who, arguments) \
+  bulkhead::ForSandboxes(bulkhead::Who::who, bulkhead::Monitor##name),
+#include "isolation/arch/monitor_calls.inc"
+#undef BH_MONITOR_CALL
+        bulkhead::NoSuchCall,
 };

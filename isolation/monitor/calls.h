@@ -12,11 +12,14 @@
 
 namespace bulkhead {
 
-#define BH_MONITOR_CALL(name, arguments)                                  \
+#define BH_MONITOR_CALL(name, who, arguments)                             \
   bh_result Monitor##name(ThreadRecord& record, uint64_t a0, uint64_t a1, \
                           uint64_t a2, uint64_t a3);
 #include "isolation/arch/monitor_calls.inc"
 #undef BH_MONITOR_CALL
+
+// The answer of a call that did nothing: a bh_status or one of BH_GATE_.
+constexpr bh_result Refused(uint64_t why) { return {0, why}; }
 
 }  // namespace bulkhead
 

@@ -9,6 +9,7 @@
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
+#include "isolation/domain/grants.h"
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/monitor/calls.h"
 #include "isolation/monitor/process.h"
@@ -20,9 +21,10 @@ namespace {
 
 constexpr size_t kLeastStack = size_t{64} << 10;
 constexpr size_t kMostStack = size_t{64} << 20;
+// Above a thread's stack in a sandbox, for its TLS.
+constexpr size_t kMostTls = size_t{256} << 10;
 
 constinit BULKHEAD_SEALED Lock lock;
-constinit BULKHEAD_SEALED uint32_t last_generation ABSL_GUARDED_BY(lock) = 0;
 
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -56,18 +58,28 @@ bh_status ResolveTraits(size_t stack, const Switches& switches,
   const Options& options = GetOptions();
   if (stack == 0) stack = options.stack_kib << 10;
   if (stack < kLeastStack || stack > kMostStack) return BH_ERR_OPTIONS;
+  traits.kind = switches.kind;
   traits.stack_bytes = RoundUp(stack, kPageBytes);
-  traits.wipe = Resolve(switches.wipe, options.wipe);
-  traits.lock = Resolve(switches.lock, options.lock);
-  traits.wipe_on_fork = Resolve(switches.wipe_on_fork, options.wipe_on_fork);
+  if (IsSandbox(traits.kind)) traits.stack_bytes += kMostTls;
+  // The options are about secrets.
+  const bool keeps = traits.kind == Kind::kVault;
+  traits.wipe = Resolve(switches.wipe, keeps && options.wipe);
+  traits.lock = Resolve(switches.lock, keeps && options.lock);
+  traits.wipe_on_fork =
+      Resolve(switches.wipe_on_fork, keeps && options.wipe_on_fork);
+  traits.grants = switches.grants == BH_ON;
   return BH_OK;
 }
 
-// A free row, by preference one that has a key and stacks of the right size.
+// A free row, by preference one that has the keys that are called for, and
+// stacks of the right size.
+// The shared heap has its own key, and its row for good.
 CompartmentRow* FindFreeRow(const Traits& traits) {
   CompartmentRow* best = nullptr;
-  const auto value = [&traits](const CompartmentRow& row) {
-    return (row.key != kUntagged ? 2 : 0) +
+  const bool by_key = traits.kind != Kind::kShared;
+  const auto value = [&traits, by_key](const CompartmentRow& row) {
+    return ((row.key != kUntagged) == by_key ? 4 : 0) +
+           ((row.heap_key != row.key) == traits.grants ? 2 : 0) +
            (row.made_stack_bytes == traits.stack_bytes ? 1 : 0);
   };
   for (CompartmentRow& row : bulkhead_compartments) {
@@ -82,6 +94,17 @@ void ForgetStacks(CompartmentId id) {
        record = record->next) {
     record->stacks[Index(id)] = 0;
     record->stack_ends[Index(id)] = 0;
+    record->sandbox_fs[Index(id)] = 0;
+  }
+}
+
+// Of a sandbox that nobody is in: its threads' TLS lies with their stacks,
+// which were emptied.
+void ForgetTls(CompartmentId id) {
+  for (ThreadRecord* record = FirstRecord(); record != nullptr;
+       record = record->next) {
+    record->stacks[Index(id)] = 0;
+    record->sandbox_fs[Index(id)] = 0;
   }
 }
 
@@ -117,7 +140,9 @@ bh_status FillEntries(CompartmentRow& row, const bh_gate* gates,
     if (!SameName(gates[i].compartment, row.name)) continue;
     EntryRow& entry = bulkhead_entries[row.first_entry + i];
     entry.function = gates[i].function;
-    entry.open_mask = row.open_mask;
+    // Only the monitor leads into a sandbox: to other gates the entry opens
+    // nothing, and no handle is the caller's.
+    entry.open_mask = IsSandbox(row.traits.kind) ? ~uint32_t{0} : row.open_mask;
     entry.stack_offset = stack_offset;
     entry.compartment = id;
   }
@@ -126,6 +151,7 @@ bh_status FillEntries(CompartmentRow& row, const bh_gate* gates,
 
 // By its handle in their rows, gates find a compartment live.
 void SetHandleOfEntries(const CompartmentRow& row, uint64_t handle) {
+  if (IsSandbox(row.traits.kind)) return;
   for (EntryRow& entry : bulkhead_entries) {
     if (entry.compartment != Index(IdOf(row))) continue;
     __atomic_store_n(&entry.handle, handle, __ATOMIC_SEQ_CST);
@@ -152,22 +178,49 @@ void TearDown(CompartmentRow& row) {
   ClearEntries(row);
   BULKHEAD_CHECK(ReleaseMemory(row),
                  "the kernel refused to unmap a compartment's pages");
+  if (IsSandbox(row.traits.kind)) ForgetTls(IdOf(row));
+  if (IsGrantedSomething(IdOf(row))) {
+    ForgetGrantsTo(IdOf(row));
+    SettleGrants();
+  }
   row.name[0] = '\0';
   __atomic_store_n(&row.state, BH_STATE_FREE, __ATOMIC_RELEASE);
 }
 
-// The key, entries and heap of a row that has its name and traits.
-bh_status Furnish(CompartmentRow& row, const bh_gate* gates,
-                  const bh_gate* gates_end) {
-  if (enforcement == Enforcement::kPku && row.key == kUntagged) {
-    const HardwareKey key = Keys().TryAcquire();
+// Gives the row the keys that it lacks. One that has more than it needs keeps
+// it.
+bh_status TakeKeys(CompartmentRow& row) {
+  const bool is_new = row.key == kUntagged;
+  const bool for_heap =
+      row.traits.grants && (is_new || row.heap_key == row.key);
+  if (is_new) {
+    const HardwareKey key = row.traits.kind == Kind::kShared
+                                ? Keys().Fixed(KeyUse::kSharedHeap)
+                                : Keys().TryAcquire();
     if (key == kNoKey) return BH_ERR_NO_KEY;
     row.key = key;
-    row.open_mask = Bits(~BothBits(key));
-    row.key_bits = ~row.open_mask;
-    row.read_bits = Bits(ReadOnly(key));
+    row.heap_key = key;
     key_owners[Number(key)] = IdOf(row);
   }
+  if (for_heap) {
+    const HardwareKey key = Keys().TryAcquire();
+    if (key == kNoKey) return BH_ERR_NO_KEY;
+    row.heap_key = key;
+    key_owners[Number(key)] = IdOf(row);
+  }
+  row.open_mask = Bits(~(BothBits(row.key) | BothBits(row.heap_key)));
+  row.read_bits = Bits(ReadOnly(row.key) | ReadOnly(row.heap_key));
+  return BH_OK;
+}
+
+// The keys, entries and heap of a row that has its name and traits.
+bh_status Furnish(CompartmentRow& row, const bh_gate* gates,
+                  const bh_gate* gates_end) {
+  if (enforcement == Enforcement::kPku) {
+    const bh_status taken = TakeKeys(row);
+    if (taken != BH_OK) return taken;
+  }
+  SettleKeyBits(row);
   if (!AdoptStacks(row, ForgetStacks)) return BH_ERR_LOCK;
   const bh_status entries = FillEntries(row, gates, gates_end);
   if (entries != BH_OK) return entries;
@@ -190,6 +243,7 @@ bh_status ProbeLock(CompartmentRow& row) {
 bool SaysInside(const ThreadRecord& record, const CompartmentRow& row) {
   const uint32_t id = Index(IdOf(row));
   if (__atomic_load_n(&record.scopes[id], __ATOMIC_SEQ_CST) != 0) return true;
+  if (IsSandbox(row.traits.kind)) return false;
   if (enforcement != Enforcement::kPku) {
     return VisitsOf(record, IdOf(row)) != 0;
   }
@@ -263,6 +317,25 @@ bh_result MonitorName(ThreadRecord& record, uint64_t a0, uint64_t a1,
   return {};
 }
 
+bh_result MonitorQuotas(ThreadRecord& record, uint64_t bytes, uint64_t threads,
+                        uint64_t, uint64_t) {
+  record.quotas = {bytes, threads};
+  return {};
+}
+
+namespace {
+
+// Has every thread ask for its stack in the row, which may be that of a visit
+// to the compartment before: so those are counted that have been in this one.
+void ForgetVisitors(const CompartmentRow& row) {
+  for (ThreadRecord* record = FirstRecord(); record != nullptr;
+       record = record->next) {
+    record->stacks[Index(IdOf(row))] = 0;
+  }
+}
+
+}  // namespace
+
 bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
                         uint64_t raw_switches, uint64_t raw_gates,
                         uint64_t raw_gates_end) {
@@ -274,6 +347,10 @@ bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
   Traits traits;
   const bh_status resolved = ResolveTraits(stack_bytes, switches, traits);
   if (resolved != BH_OK) return Result(resolved);
+  traits.quotas = record.quotas;
+  if (IsSandbox(traits.kind) && !is_root_closed) {
+    return Result(BH_ERR_LEVEL);
+  }
   LockHolder hold(lock);
   if (FindByName(record.name) != nullptr) return Result(BH_ERR_NAME_TAKEN);
   CompartmentRow* row = FindFreeRow(traits);
@@ -281,7 +358,8 @@ bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
   __builtin_memcpy(row->name, record.name, kNameBytes);
   row->traits = traits;
   row->scopes = switches.scopes == BH_ON ? 1 : 0;
-  row->generation = ++last_generation;
+  row->generation = last_generation + 1;
+  __atomic_store_n(&last_generation, row->generation, __ATOMIC_RELAXED);
   bh_status status = Furnish(*row, gates, gates_end);
   if (status == BH_OK) {
     status = ProbeLock(*row);
@@ -292,6 +370,7 @@ bh_result MonitorCreate(ThreadRecord& record, uint64_t stack_bytes,
     return Result(status);
   }
   ExpectCompartments();
+  if (traits.quotas.threads != 0) ForgetVisitors(*row);
   MakeLive(*row);
   return Result(BH_OK, AsNumber(HandleOf(*row)));
 }
@@ -301,6 +380,10 @@ bh_result MonitorDestroy(ThreadRecord& record, uint64_t id, uint64_t generation,
   LockHolder hold(lock);
   CompartmentRow* row = FindLive(Handle(id, generation));
   if (row == nullptr || IdOf(*row) == kRoot) return Result(BH_ERR_DESTROYED);
+  // Whoever destroys it takes back what it granted first.
+  if (row->traits.kind == Kind::kShared || row->grants.any()) {
+    return Result(BH_ERR_BUSY);
+  }
   __atomic_store_n(&row->state, BH_STATE_CLOSING, __ATOMIC_SEQ_CST);
   SetHandleOfEntries(*row, kNoHandle);
   // A gate says that it is inside before it reads the handle; with this fence
@@ -317,41 +400,66 @@ bh_result MonitorDestroy(ThreadRecord& record, uint64_t id, uint64_t generation,
   return {};
 }
 
-bh_result MonitorPrepareThread(ThreadRecord& record, uint64_t id, uint64_t,
-                               uint64_t, uint64_t) {
+// The value is 1 if something was made.
+namespace {
+
+// Whether one thread more may have been in the compartment.
+bool HasRoomForThread(const CompartmentRow& row) {
+  const uint64_t most = row.traits.quotas.threads;
+  uint64_t threads = 0;
+  for (const ThreadRecord* record = FirstRecord();
+       record != nullptr && threads < most; record = record->next) {
+    if (record->stacks[Index(IdOf(row))] != 0 && !ThreadIsGone(*record)) {
+      ++threads;
+    }
+  }
+  return threads < most;
+}
+
+// 1: the thread has a stack there that it had not. A record that was another
+// thread's has its stack.
+bh_result GiveStack(ThreadRecord& record, CompartmentRow& row,
+                    uint64_t tls_below, uint64_t tls_above) {
+  const uint32_t id = Index(IdOf(row));
+  uintptr_t end = record.stack_ends[id];
+  if (end == 0) end = CommitStack(row);
+  if (end == 0) return Result(BH_ERR_NO_MEMORY);
+  record.stack_ends[id] = end;
+  CloseRootWay(record);
+  if (IsSandbox(row.traits.kind)) {
+    constexpr uintptr_t kAlignment = 64;
+    if (tls_below > kMostTls / 2 || tls_above > kMostTls / 4) {
+      return Result(BH_ERR_NO_MEMORY);
+    }
+    record.sandbox_fs[id] = RoundDown(end - tls_above, kAlignment);
+    record.stacks[id] =
+        RoundDown(record.sandbox_fs[id] - tls_below, kAlignment);
+    return Result(BH_OK, 1);
+  }
+  record.stacks[id] = end;
+  return Result(BH_OK, 1);
+}
+
+}  // namespace
+
+bh_result MonitorPrepareThread(ThreadRecord& record, uint64_t id,
+                               uint64_t tls_below, uint64_t tls_above,
+                               uint64_t) {
   if (id == 0 || id >= BH_MAX_COMPARTMENTS) return Result(BH_ERR_DESTROYED);
   if (record.stacks[id] != 0) return {};
-  // A record that was another thread's has its stack.
-  uintptr_t end = record.stack_ends[id];
-  if (end == 0) end = CommitStack(bulkhead_compartments[id]);
-  if (end == 0) return Result(BH_ERR_NO_MEMORY);
-  record.stacks[id] = end;
-  record.stack_ends[id] = end;
-  return {};
+  CompartmentRow& row = bulkhead_compartments[id];
+  if (row.traits.kind == Kind::kShared) return Result(BH_ERR_ENTRY);
+  if (row.traits.quotas.threads == 0) {
+    return GiveStack(record, row, tls_below, tls_above);
+  }
+  // Counted and given at once.
+  LockHolder hold(lock);
+  return HasRoomForThread(row) ? GiveStack(record, row, tls_below, tls_above)
+                               : Result(BH_ERR_QUOTA);
 }
 
 bh_result MonitorAwait(ThreadRecord&, uint64_t, uint64_t, uint64_t, uint64_t) {
   LockHolder hold(lock);
-  return {};
-}
-
-bh_result MonitorBeginScope(ThreadRecord& record, uint64_t id,
-                            uint64_t generation, uint64_t, uint64_t) {
-  CompartmentRow* row = FindLive(Handle(id, generation));
-  if (row == nullptr || id == 0) return Result(BH_ERR_DESTROYED);
-  if (row->scopes == 0) return Result(BH_ERR_NO_SCOPES);
-  // Said before the state is read again: see the gate.
-  __atomic_fetch_add(&record.scopes[id], 1, __ATOMIC_SEQ_CST);
-  if (FindLive(Handle(id, generation)) == row) return {};
-  __atomic_fetch_sub(&record.scopes[id], 1, __ATOMIC_SEQ_CST);
-  return Result(BH_ERR_DESTROYED);
-}
-
-bh_result MonitorEndScope(ThreadRecord& record, uint64_t id, uint64_t, uint64_t,
-                          uint64_t) {
-  BULKHEAD_CHECK(id != 0 && id < BH_MAX_COMPARTMENTS && record.scopes[id] != 0,
-                 "the end of a scope that nobody began");
-  __atomic_fetch_sub(&record.scopes[id], 1, __ATOMIC_SEQ_CST);
   return {};
 }
 

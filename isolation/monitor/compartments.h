@@ -20,9 +20,19 @@ bh_status CreateCompartment(const char* name, const bh_options& options,
                             bh_compartment& created);
 bh_status DestroyCompartment(bh_compartment compartment);
 
+// The heap that sandboxes share with the root, made if need be.
+bh_status FindShared(bh_compartment& shared);
+
 // Makes what a thread needs to enter the compartment: its stack there, and a
 // signal stack to report faults on. BH_OK, BH_ERR_NO_MEMORY or BH_ERR_KERNEL.
 bh_status PrepareThread(ThreadRecord& record, CompartmentId id);
+
+// The same for a sandbox, with room for the thread's TLS above that stack:
+// below and above where the FS base will point. `is_new`: it is empty, or an
+// earlier thread's.
+bh_status PrepareSandboxThread(ThreadRecord& record, CompartmentId id,
+                               size_t bytes_below, size_t bytes_above,
+                               bool& is_new);
 
 // Returns when no creation or destruction that is under way now is.
 void AwaitCompartments(ThreadRecord& record);
@@ -45,20 +55,26 @@ class HeapVisit {
   bool ok_;
 };
 
+// In place of a handle, for MonitorGrant(): every domain.
+inline constexpr uint64_t kEveryone = ~uint64_t{0};
+
 // Held around fork(), and while no compartment must be created or destroyed.
 // Run in: the monitor.
 void LockCompartments();
 void UnlockCompartments();
 
-// The switches of bh_options, as they go to the monitor in one word.
+// The kind and the switches of bh_options, as they go to the monitor in one
+// word.
 struct Switches {
+  Kind kind = Kind::kVault;
   uint32_t wipe = 0;
   uint32_t lock = 0;
   uint32_t wipe_on_fork = 0;
   uint32_t scopes = 0;
+  uint32_t grants = 0;
 };
 uint64_t PackSwitches(const Switches& switches);
-// False: not one of the values of bh_switch.
+// False: not one of the values of bh_switch, or no kind.
 [[nodiscard]] bool UnpackSwitches(uint64_t word, Switches& switches);
 
 }  // namespace bulkhead

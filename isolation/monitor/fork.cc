@@ -12,6 +12,7 @@
 #include "isolation/domain/metadata_region.h"
 #include "isolation/monitor/calls.h"
 #include "isolation/monitor/compartments.h"
+#include "isolation/monitor/rights.h"
 #include "isolation/thread/call_monitor.h"
 #include "isolation/thread/thread_record.h"
 
@@ -45,9 +46,13 @@ void CloseForOtherThreads(const ThreadRecord& record) {
     if (id == kRoot || row.threads_inside == 0) continue;
     const uint32_t own = VisitsOf(record, id);
     row.threads_inside = own;
-    LockHolder hold(row.heap_lock);
-    BULKHEAD_CHECK(own != 0 || SetAccessible(row, false),
-                   "the kernel refused to close a compartment after fork");
+    {
+      LockHolder hold(row.heap_lock);
+      BULKHEAD_CHECK(own != 0 || UpdateProtection(row),
+                     "the kernel refused to close a compartment after fork");
+    }
+    BULKHEAD_CHECK(UpdateWhatIsGrantedTo(id),
+                   "the kernel refused to close what is granted after fork");
   }
 }
 
@@ -100,6 +105,8 @@ bh_result MonitorAfterForkInChild(ThreadRecord& record, uint64_t, uint64_t,
   Unlock(heap_hooks.after_fork_in_child);
   heap_hooks.abandon(record);
   CloseForOtherThreads(record);
+  // The thread that changed a grant may not have come here with the rest.
+  RefreshRights(record);
   return {};
 }
 

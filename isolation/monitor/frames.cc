@@ -6,7 +6,9 @@
 #include "isolation/arch/gate.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/cages.h"
+#include "isolation/domain/grants.h"
 #include "isolation/monitor/calls.h"
+#include "isolation/monitor/stacks.h"
 
 namespace bulkhead {
 namespace {
@@ -15,10 +17,15 @@ namespace {
 // use of this one: the frames of bh_call() and of the gate, some hundred bytes.
 constexpr uintptr_t kGateRoom = 2048;
 
-bool IsOnStack(uintptr_t address, const ThreadRecord& record,
-               CompartmentId id) {
-  const uintptr_t end = record.stack_ends[Index(id)];
-  return end != 0 && end - address <= RowOf(id).traits.stack_bytes;
+void PopFrame(ThreadRecord& record, FrameKind kind) {
+  BULKHEAD_CHECK(record.depth > 0, "a thread's frame stack is empty");
+  const Frame& frame = record.frames[--record.depth];
+  BULKHEAD_CHECK(record.claimed == frame.beyond && frame.kind == kind,
+                 "a thread left another domain than it had entered");
+  record.stacks[Index(frame.left)] = frame.stack;
+  record.gate_fs = frame.gate_fs;
+  record.fs_next = frame.fs_base;
+  SetDomain(record, frame.pkru, frame.current);
 }
 
 }  // namespace
@@ -27,22 +34,23 @@ bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,
                            uint64_t, uint64_t) {
   BULKHEAD_CHECK(raw_next < BH_MAX_COMPARTMENTS, "no such compartment");
   if (record.depth >= kMostFrames) return {0, BH_ERR_DEPTH};
-  const CompartmentId leaving = record.caller;
-  uintptr_t& stack = record.stacks[Index(leaving)];
-  record.frames[record.depth++] = {record.pkru, record.current, leaving,
-                                   record.claimed, stack};
-  // A call back into the compartment starts below what is in use of its stack.
-  // A scope stands on some other stack and has taken nothing of this one.
-  if (IsOnStack(record.caller_stack, record, leaving)) {
-    stack = RoundDown(record.caller_stack - kGateRoom, 64);
-  }
+  Frame& frame = record.frames[record.depth++];
+  frame = {record.pkru,
+           record.current,
+           kRoot,
+           record.claimed,
+           0,
+           FrameKind::kDomain,
+           record.fs_base,
+           record.gate_fs,
+           0};
+  KeepStack(record, kGateRoom, frame);
   const CompartmentId next{static_cast<uint32_t>(raw_next)};
-  record.pkru = record.pkru & Pkru{RowOf(record.claimed).open_mask};
+  const Pkru rights = record.pkru & Pkru{RowOf(record.claimed).open_mask};
   BULKHEAD_CHECK(enforcement != Enforcement::kPku ||
-                     Bits(record.pkru & BothBits(RowOf(next).key)) == 0,
+                     Bits(rights & BothBits(RowOf(next).key)) == 0,
                  "a domain names a compartment that it may not write to");
-  if (enforcement == Enforcement::kPku) NoteWholePkru(record);
-  SetCurrent(record, next);
+  SetDomain(record, rights, next);
   return {};
 }
 
@@ -51,24 +59,39 @@ bh_result MonitorPushRoot(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                           uint64_t) {
   BULKHEAD_CHECK(record.depth < kAllFrames, "a thread's frame stack is full");
   const CompartmentId left = record.current;
-  record.frames[record.depth++] = {record.pkru, left, left, kRoot,
-                                   record.stacks[Index(left)]};
-  record.pkru = Pkru{bulkhead_root_pkru};
-  if (enforcement == Enforcement::kPku) NoteWholePkru(record);
-  SetCurrent(record, kRoot);
+  record.frames[record.depth++] = {record.pkru,
+                                   left,
+                                   left,
+                                   kRoot,
+                                   record.stacks[Index(left)],
+                                   FrameKind::kHandler,
+                                   record.fs_base,
+                                   record.gate_fs,
+                                   0};
+  record.fs_next = record.thread_fs;
+  SetDomain(record, RootRights(), kRoot);
+  return {};
+}
+
+// For a handler that does not return to what it interrupted.
+bh_result MonitorLeaveAll(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
+                          uint64_t) {
+  BULKHEAD_CHECK(record.caller == kRoot,
+                 "a compartment wanted to leave for the root's domain");
+  record.fs_next = record.thread_fs;
+  LeaveCompartments(record);
   return {};
 }
 
 bh_result MonitorPopFrame(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                           uint64_t) {
-  BULKHEAD_CHECK(record.depth > 0, "a thread's frame stack is empty");
-  const Frame& frame = record.frames[--record.depth];
-  BULKHEAD_CHECK(record.claimed == frame.beyond,
-                 "a thread left another domain than it had entered");
-  record.stacks[Index(frame.left)] = frame.stack;
-  record.pkru = frame.pkru;
-  if (enforcement == Enforcement::kPku) NoteWholePkru(record);
-  SetCurrent(record, frame.current);
+  PopFrame(record, FrameKind::kDomain);
+  return {};
+}
+
+bh_result MonitorLeaveHandler(ThreadRecord& record, uint64_t, uint64_t,
+                              uint64_t, uint64_t) {
+  PopFrame(record, FrameKind::kHandler);
   return {};
 }
 

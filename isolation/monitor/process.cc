@@ -16,6 +16,7 @@
 #include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
+#include "isolation/thread/handler_stack.h"
 #include "isolation/thread/signal_action.h"
 #include "isolation/thread/thread_record.h"
 
@@ -34,6 +35,7 @@ namespace bulkhead {
 namespace {
 
 constinit BULKHEAD_SEALED KeyPool keys;
+constinit BULKHEAD_CONSTANT_AFTER_START bool may_have_sandboxes = false;
 constinit BULKHEAD_CONSTANT_AFTER_START KeyAbsence absence = KeyAbsence::kNone;
 
 [[noreturn]] void Refuse(RawLine& line) {
@@ -74,9 +76,13 @@ void ChooseEnforcement(const Options& options) {
     bulkhead_owned_pkru = Bits(keys.owned());
     bulkhead_others_pkru = ~bulkhead_owned_pkru;
     bulkhead_root_pkru = Bits(keys.root());
-    bulkhead_deferring_pkru = Bits(keys.monitor() & ~BothBits(kUntagged));
+    root_heap_key = keys.Fixed(KeyUse::kRootHeap);
+    bulkhead_deferring_pkru =
+        Bits(keys.monitor() & ~(BothBits(kUntagged) | BothBits(root_heap_key)));
+    sandbox_pkru = keys.sandbox();
+    may_have_sandboxes = FramesIgnorePkru();
     bulkhead_monitor_pkru =
-        FramesIgnorePkru() ? Bits(keys.monitor()) : bulkhead_deferring_pkru;
+        may_have_sandboxes ? Bits(keys.monitor()) : bulkhead_deferring_pkru;
     metadata_key = keys.Fixed(KeyUse::kMetadata);
     frames_key = keys.Fixed(KeyUse::kFrames);
     bulkhead_vector_state = VectorState();
@@ -140,19 +146,29 @@ void StartProcess() {
 }
 
 void SealProcess() {
+  // Until all handlers are Bulkhead's.
+  const SignalsBlocked blocked;
   const PageRange settled = SettledData();
   BULKHEAD_CHECK(
       sys::Mprotect(settled.begin, settled.bytes, PROT_READ) == 0,
       "the kernel refused to make what is settled at start read-only");
-  if (enforcement != Enforcement::kPku) return;
+  if (enforcement != Enforcement::kPku) {
+    AdoptHandlers();
+    return;
+  }
   const PageRange sealed = SealedData();
   BULKHEAD_CHECK(
       sys::PkeyMprotect(sealed.begin, sealed.bytes, PROT_READ | PROT_WRITE,
                         Number(metadata_key)) == 0,
       "the kernel refused to seal Bulkhead's own data");
   bulkhead_drop_rights();
+  AdoptHandlers();
   WatchFaults();
 }
+
+constinit BULKHEAD_CONSTANT_AFTER_START Pkru sandbox_pkru{0};
+
+bool MayHaveSandboxes() { return may_have_sandboxes; }
 
 KeyPool& Keys() { return keys; }
 

@@ -21,6 +21,13 @@ void StartProcess();
 // REQUIRES: called once, after StartProcess(), by the same thread.
 void SealProcess();
 
+// Owned PKRU bits in a sandbox, its own key still closed. Settled at start.
+extern Pkru sandbox_pkru;
+
+// Whether this process may have sandboxes: it has protection keys, and a kernel
+// that delivers signals to who may write to no stack of theirs.
+bool MayHaveSandboxes();
+
 // The process's protection keys; empty without them.
 KeyPool& Keys();
 

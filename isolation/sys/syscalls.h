@@ -62,11 +62,18 @@ inline long TgKill(int pid, int tid, int signal) {
   return Call(SYS_tgkill, pid, tid, signal);
 }
 
-inline long Mmap(uintptr_t hint, size_t bytes, int protection, int flags) {
-  return Call(SYS_mmap, Word(hint), Word(bytes), protection, flags, -1, 0);
+inline long Mmap(uintptr_t hint, size_t bytes, int protection, int flags,
+                 int file = -1, long offset = 0) {
+  return Call(SYS_mmap, Word(hint), Word(bytes), protection, flags, file,
+              offset);
 }
 inline long Munmap(uintptr_t begin, size_t bytes) {
   return Call(SYS_munmap, Word(begin), Word(bytes));
+}
+inline long Mremap(uintptr_t begin, size_t bytes, size_t new_bytes, int flags,
+                   uintptr_t target) {
+  return Call(SYS_mremap, Word(begin), Word(bytes), Word(new_bytes), flags,
+              Word(target));
 }
 inline long Mprotect(uintptr_t begin, size_t bytes, int protection) {
   return Call(SYS_mprotect, Word(begin), Word(bytes), protection);
@@ -120,6 +127,10 @@ inline long Membarrier(int command) {
 inline long SetSignalMask(const uint64_t* wanted, uint64_t* old) {
   return Call(SYS_rt_sigprocmask, SIG_SETMASK, Word(wanted), Word(old),
               sizeof(*wanted));
+}
+inline long UnblockSignals(uint64_t signals) {
+  return Call(SYS_rt_sigprocmask, SIG_UNBLOCK, Word(&signals), 0,
+              sizeof(signals));
 }
 // struct sigaction as the kernel has it, which is not glibc's.
 struct KernelAction {

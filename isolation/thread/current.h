@@ -12,35 +12,38 @@
 
 namespace bulkhead {
 
-// The compartment in whose domain a thread with this PKRU and record runs: the
-// record's, or the owner of the one key that PKRU opens beyond it. False when
-// the value is of no known domain.
-bool FindDomain(Pkru pkru, const ThreadRecord& record, CompartmentId& id);
+// The compartment in whose domain a thread with this PKRU runs whose record
+// says that `current` runs with the rights `domain`: that one, or the owner of
+// the one key that PKRU opens beyond it. False when the value is of no known
+// domain.
+bool FindDomain(Pkru pkru, Pkru domain, CompartmentId current,
+                CompartmentId& id);
 
-// As above. Dies when the domain is unknown.
-CompartmentId DomainOf(Pkru pkru, const ThreadRecord& record);
+// The compartment in whose domain the thread of `record`, the caller, runs, or
+// that it is in beyond it: what the next two do where PKRU is not the record's.
+// Dies when the domain is unknown.
+CompartmentId DomainBeyond(const ThreadRecord& record);
 
 // The compartment in whose domain the thread of `record`, the caller, runs.
 inline CompartmentId CurrentCompartment(const ThreadRecord& record) {
   if (enforcement != Enforcement::kPku) return record.current;
-  const Pkru pkru = ReadPkru();
-  if (__builtin_expect((pkru & Pkru{bulkhead_owned_pkru}) == record.pkru,
+  if (__builtin_expect((ReadPkru() & Pkru{bulkhead_owned_pkru}) == record.pkru,
                        true)) {
     return record.current;
   }
-  return DomainOf(pkru, record);
+  return DomainBeyond(record);
 }
 
 // The compartment that the thread of `record`, the caller, is in beyond the
 // record's domain: through a gate or a scope that changed nothing but PKRU. The
 // root: none. REQUIRES: protection keys.
 inline CompartmentId CompartmentBeyond(const ThreadRecord& record) {
-  const Pkru pkru = ReadPkru();
-  if (__builtin_expect((pkru & Pkru{bulkhead_owned_pkru}) == record.pkru,
+  if (__builtin_expect((ReadPkru() & Pkru{bulkhead_owned_pkru}) == record.pkru,
                        true)) {
     return kRoot;
   }
-  return DomainOf(pkru, record);
+  const CompartmentId id = DomainBeyond(record);
+  return id == record.current ? kRoot : id;
 }
 
 // Whose heap malloc serves: the current compartment's, unless libc asks for
@@ -51,9 +54,21 @@ inline CompartmentId AllocatingCompartment(const ThreadRecord& record) {
   return current;
 }
 
+// Whether the caller runs in a sandbox's domain, or in that of what was called
+// from one and is no callback. May be asked before the library is initialised,
+// and by a thread that has no record yet. Signal-safe.
+inline bool RunsInSandbox() {
+  return __builtin_expect(is_root_closed, false) &&
+         IsConfined(*CurrentRecord());
+}
+
 // Whether the domain in which the thread of `record`, the caller, runs may
 // write to the heap of `owner`.
 bool MayWrite(const ThreadRecord& record, CompartmentId owner);
+
+// The same by what the record and the grants say, where pages are what
+// protects.
+bool MayWriteByPages(const ThreadRecord& record, CompartmentId owner);
 
 }  // namespace bulkhead
 

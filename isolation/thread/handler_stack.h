@@ -21,6 +21,10 @@ namespace bulkhead {
 
 constexpr uint64_t SignalBit(int signal) { return uint64_t{1} << (signal - 1); }
 
+// libc's own: glibc's, below SIGRTMIN (nptl/pthreadP.h).
+inline constexpr int kCancel = 32;
+inline constexpr int kChangeUser = 33;
+
 // Every signal but those that a fault causes, which cannot wait.
 inline constexpr uint64_t kAllButFaults =
     ~(SignalBit(SIGSEGV) | SignalBit(SIGBUS) | SignalBit(SIGFPE) |

@@ -11,15 +11,13 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/thread/change_of_rights.h"
+#include "isolation/thread/handler_stack.h"
 #include "isolation/thread/remembered.h"
 #include "isolation/thread/signal_action.h"
 
 namespace bulkhead {
 namespace {
-
-// glibc's (nptl/pthreadP.h), below SIGRTMIN.
-constexpr int kCancel = 32;
-constexpr int kChangeUser = 33;
 
 using Handler = void (*)(int, siginfo_t*, void*);
 
@@ -58,21 +56,36 @@ void CancelThread(int signal, siginfo_t* info, void* raw_context) {
   if (in_vault) EndWait(context);
 }
 
-bool HasHadCompartments() {
-  for (const CompartmentRow& row : bulkhead_compartments) {
-    if (IdOf(row) != kRoot && row.generation != 0) return true;
+// In place of libc's handler: the signal has two senders.
+void ChangeUserOrRights(int signal, siginfo_t* info, void* raw_context) {
+  auto& context = *static_cast<ucontext_t*>(raw_context);
+  if (IsChangeOfRights(*info)) {
+    ChangeRights(context);
+    return;
   }
-  return false;
+  const auto handler =
+      reinterpret_cast<Handler>(Recall(Remembered::kUserHandler));
+  if (handler != nullptr) handler(signal, info, &context);
 }
+
+// A thread inside a compartment has no other stack for a handler.
+uint64_t NeededFlags() { return HasHadCompartments() ? SA_ONSTACK : 0; }
 
 }  // namespace
 
-void AdoptUserHandler() { AdoptHandler(kChangeUser, 0, 0); }
+void AdoptUserHandler() {
+  const uint64_t flags = NeededFlags();
+  if (IsAdopted(kChangeUser, flags)) return;
+  const uintptr_t handler = ForeignHandler(kChangeUser);
+  if (handler != 0) Remember(Remembered::kUserHandler, handler);
+  AdoptHandler(kChangeUser, reinterpret_cast<uintptr_t>(&ChangeUserOrRights),
+               flags);
+}
 
 void AdoptCancelHandler() {
-  const uint64_t flags = HasHadCompartments() ? SA_ONSTACK : 0;
+  const uint64_t flags = NeededFlags();
   if (IsAdopted(kCancel, flags)) return;
-  const uintptr_t handler = LibcsHandler(kCancel);
+  const uintptr_t handler = ForeignHandler(kCancel);
   if (handler != 0) Remember(Remembered::kCancelHandler, handler);
   AdoptHandler(kCancel, reinterpret_cast<uintptr_t>(&CancelThread), flags);
 }

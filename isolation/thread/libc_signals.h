@@ -19,6 +19,10 @@ namespace bulkhead {
 void AdoptUserHandler();
 void AdoptCancelHandler();
 
+// Has libc install the first of them, and adopts it. False: libc could not
+// create a thread, with the first of which it does so.
+[[nodiscard]] bool InstallUserHandler();
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_ISOLATION_THREAD_LIBC_SIGNALS_H_

@@ -14,13 +14,20 @@ enum class Remembered : uint64_t {
   kExitKey,  // the pthread_key_t whose destructor says goodbye, plus 1
   kPthreadCreate,
   kThrdCreate,
-  kPthreadExit,
-  kThrdExit,
   kPthreadCancel,
   kUnwinderLoaded,  // 1: libc has loaded what unwinds a thread that ends
   kCancelHandler,   // libc's own
+  kUserHandler,     // libc's own
+  kBeginCatch,      // the program's __cxa_begin_catch
+  kEndCatch,
+// libc's functions that stand behind Bulkhead's own.
+#define BH_SERVED(name) kLibcs_##name,
+#include "isolation/thread/served.inc"
+#undef BH_SERVED
+  kNone
 };
-inline constexpr uint64_t kRememberedSlots = 8;
+inline constexpr auto kRememberedSlots =
+    static_cast<uint64_t>(Remembered::kNone);
 
 // The value of the slot; 0: none yet. Thread-safe, signal-safe.
 uint64_t Recall(Remembered slot);

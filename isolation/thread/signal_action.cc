@@ -11,9 +11,12 @@
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
+#include "isolation/domain/heap_hooks.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/thread/call_monitor.h"
 #include "isolation/thread/handler_stack.h"
+#include "isolation/thread/root_pages.h"
+#include "isolation/thread/signal_frame.h"
 
 namespace bulkhead {
 namespace {
@@ -43,9 +46,13 @@ bool IsWatched(int signal) {
   return signal == SIGSEGV && fault_handler != nullptr;
 }
 
+// Whether a thread may be on a stack that its handlers have no right to.
+bool NeedHandlerStacks() { return HasHadCompartments() || IsClosingRoot(); }
+
 // Flags that the kernel's action need not share with the program's.
 uint64_t FlagsSetBehind(int signal) {
-  const uint64_t always = SA_SIGINFO | SA_RESETHAND;
+  const uint64_t always =
+      SA_SIGINFO | SA_RESETHAND | (NeedHandlerStacks() ? SA_ONSTACK : 0);
   if (!IsWatched(signal)) return always;
   return always | SA_ONSTACK | SA_NODEFER;
 }
@@ -71,6 +78,7 @@ KernelAction Behind(int signal, const KernelAction& wanted) {
   // have to come again.
   action.flags &= ~uint64_t{SA_RESETHAND};
   action.mask = kAllButFaults;
+  if (NeedHandlerStacks()) action.flags |= SA_ONSTACK;
   if (IsWatched(signal) && !has_handler) {
     action.flags |= SA_ONSTACK | SA_NODEFER;
   }
@@ -79,6 +87,8 @@ KernelAction Behind(int signal, const KernelAction& wanted) {
 
 long ChangeAction(int signal, const KernelAction* wanted, KernelAction* old) {
   if (!IsSignal(signal)) return -EINVAL;
+  // What a signal does, it does to the whole program.
+  if (wanted != nullptr && RunsInSandbox()) return -EPERM;
   KernelAction kernel_old;
   const SignalAction before = signal_actions[signal];
   long result;
@@ -179,6 +189,8 @@ void SetHandlerMask(int signal, const SignalAction& action,
       sizeof(mask));
   mask |= action.mask;
   if ((action.flags & SA_NODEFER) == 0) mask |= SignalBit(signal);
+  // No rights change before those that stand in registers there were compared.
+  if (IsOnItsWay(context)) mask |= SignalBit(kChangeUser);
   sys::SetSignalMask(&mask, nullptr);
 }
 
@@ -196,29 +208,29 @@ void ForgetHandler(int signal, const SignalAction& action) {
   sys::SetAction(signal, &by_default, nullptr);
 }
 
-// Handlers run in the root's domain, in whose rights they begin. While it
-// lives, the thread's record says so too, where the signal came within a nested
-// call from one compartment to another.
-class RootDomain {
- public:
-  RootDomain() : record_(FindOwnRecord()) {
-    if (record_ == nullptr || enforcement != Enforcement::kPku ||
-        record_->pkru == Pkru{bulkhead_root_pkru}) {
-      record_ = nullptr;
-      return;
-    }
-    CallMonitorFrom(kRoot, *record_, MonitorCall::kPushRoot, 0, 0, 0, 0);
+// Handlers run in the root's domain, in whose rights they begin, without what
+// is granted to it. Has the thread's record say so too, where the signal came
+// in a sandbox, or within a nested call from one compartment to another. False:
+// it did already.
+bool EnterRootDomain() {
+  ThreadRecord* record = FindOwnRecord();
+  if (record == nullptr || enforcement != Enforcement::kPku ||
+      record->pkru == Pkru{bulkhead_root_pkru}) {
+    return false;
   }
-  ~RootDomain() {
-    if (record_ == nullptr) return;
-    CallMonitorFrom(kRoot, *record_, MonitorCall::kPopFrame, 0, 0, 0, 0);
-  }
-  RootDomain(const RootDomain&) = delete;
-  RootDomain& operator=(const RootDomain&) = delete;
+  // The rights of the record are had on the way out.
+  const bool is_in_root = record->current == kRoot;
+  CallMonitorFrom(kRoot, *record,
+                  is_in_root ? MonitorCall::kSeePkru : MonitorCall::kPushRoot,
+                  0, 0, 0, 0);
+  return !is_in_root;
+}
 
- private:
-  ThreadRecord* record_;
-};
+// The way back, and out of the handler. REQUIRES: signals that can wait are
+// blocked.
+[[noreturn]] void LeaveRootDomain(const ucontext_t& context) {
+  bulkhead_leave_handler(&context);
+}
 
 void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
   const SignalAction action = signal_actions[signal];
@@ -227,8 +239,13 @@ void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
     TakeDefaultAction(signal, IsFault(signal, info));
     return;
   }
-  const RootDomain domain;
   NoteHandlerStack(context);
+  // The handler may be the thread's first to call into a compartment.
+  greg_t& counter = context.uc_mcontext.gregs[REG_RIP];
+  if (heap_hooks.begin_again != nullptr) {
+    counter = static_cast<greg_t>(
+        heap_hooks.begin_again(static_cast<uintptr_t>(counter)));
+  }
   if ((action.flags & SA_RESETHAND) != 0) ForgetHandler(signal, action);
   SetHandlerMask(signal, action, context);
   // A handler of one argument leaves the others alone.
@@ -252,12 +269,39 @@ bool Defer(int signal, const siginfo_t& info, ucontext_t& context) {
   return true;
 }
 
+// Whether the kernel can read there. It takes what it finds for a path.
+bool IsReadable(uintptr_t address) {
+  return sys::Call(SYS_access, sys::Word(address), 0) != -EFAULT;
+}
+
+// libc finds errno by a word at the FS base. Where something has overwritten
+// that word, or the base itself, errno is nowhere, and to ask for it is the
+// next fault.
+bool HasErrno() {
+  if (!UsesFsGsBase()) return true;
+  const uintptr_t base = FsBase();
+  if (FindOwnRecord() == nullptr && !IsReadable(base)) return false;
+  return ThreadControlBlock() == base;
+}
+
+class SavedErrno {
+ public:
+  SavedErrno() : is_there_(HasErrno()), value_(is_there_ ? errno : 0) {}
+  void Restore() const {
+    if (is_there_) errno = value_;
+  }
+
+ private:
+  const bool is_there_;
+  const int value_;
+};
+
 }  // namespace
 
 constinit BULKHEAD_SEALED SignalAction signal_actions[kSignals] = {};
 constinit BULKHEAD_CONSTANT_AFTER_START FaultHandler fault_handler = nullptr;
 
-uintptr_t LibcsHandler(int signal) {
+uintptr_t ForeignHandler(int signal) {
   KernelAction now;
   if (sys::SetAction(signal, nullptr, &now) != 0) return 0;
   const bool has_handler = now.handler != kDefault && now.handler != kIgnore;
@@ -291,6 +335,30 @@ void AdoptHandler(int signal, uintptr_t in_place, uint64_t flags) {
                  "the handler of a signal of libc's could not be replaced");
 }
 
+void RequireHandlerStacks() {
+  for (int signal = 1; signal < kSignals; ++signal) {
+    KernelAction now;
+    if (sys::SetAction(signal, nullptr, &now) != 0 || now.handler != Entry() ||
+        (now.flags & SA_ONSTACK) != 0) {
+      continue;
+    }
+    now.flags |= SA_ONSTACK;
+    BULKHEAD_CHECK(sys::SetAction(signal, &now, nullptr) == 0,
+                   "the kernel refused to give a handler its stack");
+  }
+}
+
+void AdoptHandlers() {
+  const SignalsBlocked blocked;
+  for (int signal = 1; signal < kSignals; ++signal) {
+    if (!IsSignal(signal) || ForeignHandler(signal) == 0) continue;
+    KernelAction now;
+    long result = sys::SetAction(signal, nullptr, &now);
+    if (result == 0) result = ChangeAction(signal, &now, nullptr);
+    BULKHEAD_CHECK(result == 0, "a handler could not be replaced");
+  }
+}
+
 void WatchFaults() {
   KernelAction kernel;
   long result = sys::SetAction(SIGSEGV, nullptr, &kernel);
@@ -307,15 +375,20 @@ extern "C" {
 void bulkhead_handle_signal(int signal, void* raw_info, void* raw_context) {
   auto& info = *static_cast<siginfo_t*>(raw_info);
   auto& context = *static_cast<ucontext_t*>(raw_context);
-  const int saved_errno = errno;
-  if (!bulkhead::Defer(signal, info, context) &&
-      !(signal == SIGSEGV && bulkhead::fault_handler != nullptr &&
-        bulkhead::fault_handler(info, context))) {
-    errno = saved_errno;
-    bulkhead::CallHandler(signal, info, context);
-    return;
-  }
-  errno = saved_errno;
+  if (bulkhead::Defer(signal, info, context)) return;
+  // First of all: errno may be the interrupted domain's alone.
+  const bool entered = bulkhead::EnterRootDomain();
+  const bulkhead::InterruptedRights rights(bulkhead::FindOwnRecord(), entered);
+  const bulkhead::SavedErrno saved_errno;
+  const bool answered = signal == SIGSEGV &&
+                        bulkhead::fault_handler != nullptr &&
+                        bulkhead::fault_handler(info, context, rights.before());
+  saved_errno.Restore();
+  if (!answered) bulkhead::CallHandler(signal, info, context);
+  if (bulkhead::enforcement != bulkhead::Enforcement::kPku) return;
+  bulkhead::sys::SetSignalMask(&bulkhead::kAllButFaults, nullptr);
+  rights.Settle(bulkhead::FindOwnRecord(), context);
+  if (entered) bulkhead::LeaveRootDomain(context);
 }
 
 void bulkhead_fault_in_monitor(int, const void* raw_info,

@@ -17,6 +17,7 @@
 #include <signal.h>
 
 #include "isolation/sys/syscalls.h"
+#include "isolation/thread/signal_frame.h"
 
 namespace bulkhead {
 
@@ -32,20 +33,33 @@ struct SignalAction {
 // By signal; of those whose kernel handler is Bulkhead's entry.
 extern SignalAction signal_actions[kSignals];
 
-// Tries to answer a fault: true if the thread can go on, false if the fault is
-// the program's. Set once at start, or nullptr.
-using FaultHandler = bool (*)(siginfo_t& info, ucontext_t& context);
+// Tries to answer a fault, of code in that domain or beyond it: true if the
+// thread can go on, false if the fault is the program's. Set once at start, or
+// nullptr.
+using FaultHandler = bool (*)(siginfo_t& info, ucontext_t& context,
+                              const InterruptedDomain& interrupted);
 extern FaultHandler fault_handler;
 
-// Of a signal that libc installs handlers for by itself: that handler; 0 if
-// there is none, or Bulkhead's entry stands there.
-uintptr_t LibcsHandler(int signal);
+// The kernel's handler of a signal; 0 if there is none, or Bulkhead's entry
+// stands there.
+uintptr_t ForeignHandler(int signal);
 
 // Puts Bulkhead's entry in front of such a handler, if there is one, with these
 // flags added; `in_place` is called then, or the handler itself if that is 0.
 // Flags are added to an entry that stands there.
 void AdoptHandler(int signal, uintptr_t in_place, uint64_t flags);
 bool IsAdopted(int signal, uint64_t flags);
+
+// Puts Bulkhead's entry in front of every handler that the program installed
+// before Bulkhead started, by itself or by way of libc: it would run with
+// rights of the kernel's choice, on whatever stack the monitor has. Dies if the
+// kernel refuses. REQUIRES: no other thread of the process is in the monitor.
+void AdoptHandlers();
+
+// Has every handler that the program installed run on its thread's alternate
+// stack, if it has one: it may interrupt code on a stack that it has no right
+// to. Those installed from now on do so, too, once the root's memory is closed.
+void RequireHandlerStacks();
 
 // Puts Bulkhead's entry in front of whatever handles SIGSEGV. Dies if the
 // kernel refuses. Idempotent. Not thread-safe.

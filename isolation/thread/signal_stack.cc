@@ -5,6 +5,7 @@
 
 #include "isolation/sys/syscalls.h"
 #include "isolation/thread/call_monitor.h"
+#include "isolation/thread/root_pages.h"
 
 namespace bulkhead {
 namespace {
@@ -19,10 +20,11 @@ bool EnsureSignalStack(ThreadRecord& record) {
   if (sys::SigAltStack(nullptr, &have) != 0) return false;
   if ((have.ss_flags & SS_DISABLE) == 0) return true;
   if (record.signal_stack == nullptr) {
-    // The handler writes to it in the rights that it starts with: key 0's.
     const long mapped = sys::Mmap(0, kSignalStackBytes, PROT_READ | PROT_WRITE,
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK);
     if (sys::Failed(mapped)) return false;
+    CloseRootPages({static_cast<uintptr_t>(mapped), kSignalStackBytes},
+                   PROT_READ | PROT_WRITE);
     CallMonitor(record, MonitorCall::kSetSignalStack,
                 static_cast<uint64_t>(mapped));
   }

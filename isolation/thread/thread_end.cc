@@ -1,14 +1,10 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// pthread_exit(), thrd_exit() and pthread_cancel(), wrapped: what libc does for
-// the first of them, and keeps, it does for every domain; and its handler of
-// the signal that cancels is in place before the first such signal is sent.
+// pthread_cancel(), wrapped: libc's handler of the signal that cancels is in
+// place before the first such signal is sent.
 
-#include <execinfo.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <threads.h>
 
 #include "bulkhead/bulkhead.h"
 #include "isolation/domain/reservation.h"
@@ -20,15 +16,6 @@ namespace bulkhead {
 namespace {
 
 bool IsRunning() { return reservation.bytes() != 0; }
-
-// libc loads the unwinder.
-void LoadUnwinder() {
-  if (!IsRunning() || Recall(Remembered::kUnwinderLoaded) != 0) return;
-  const ServingLibc serving;
-  void* frame[1];
-  backtrace(frame, 1);
-  Remember(Remembered::kUnwinderLoaded, 1);
-}
 
 void* AwaitMutex(void* mutex) {
   pthread_mutex_lock(static_cast<pthread_mutex_t*>(mutex));
@@ -58,20 +45,6 @@ void InstallCancelHandler() {
 
 }  // namespace
 }  // namespace bulkhead
-
-extern "C" BULKHEAD_API void pthread_exit(void* value) {
-  bulkhead::LoadUnwinder();
-  bulkhead::LibcFunction<decltype(&pthread_exit)>(
-      "pthread_exit", bulkhead::Remembered::kPthreadExit)(value);
-  __builtin_unreachable();
-}
-
-extern "C" BULKHEAD_API void thrd_exit(int value) {
-  bulkhead::LoadUnwinder();
-  bulkhead::LibcFunction<decltype(&thrd_exit)>(
-      "thrd_exit", bulkhead::Remembered::kThrdExit)(value);
-  __builtin_unreachable();
-}
 
 extern "C" BULKHEAD_API int pthread_cancel(pthread_t thread) {
   bulkhead::InstallCancelHandler();

@@ -10,7 +10,9 @@
 #include "isolation/base/raw_log.h"
 #include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
+#include "isolation/domain/grants.h"
 #include "isolation/domain/metadata_region.h"
+#include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
 #include "isolation/thread/restartable.h"
 
@@ -31,7 +33,7 @@ constinit BULKHEAD_SEALED uint64_t past_monitor_entries = 0;
 // of one that said goodbye.
 ThreadRecord* FindAbandoned(uintptr_t fs_base) {
   for (ThreadRecord* record = first; record != nullptr; record = record->next) {
-    if (record->fs_base == fs_base) return record;
+    if (record->thread_fs == fs_base) return record;
   }
   for (ThreadRecord* record = first; record != nullptr; record = record->next) {
     if (record->exiting && ThreadIsGone(*record)) return record;
@@ -56,20 +58,34 @@ ThreadRecord* Make() {
   return record;
 }
 
+// Whether the FS base is a sandbox's: who has one is a thread with a record,
+// and gets no other, whatever it has made of its TLS.
+bool IsOfSandbox(uintptr_t fs_base) {
+  CompartmentId owner;
+  return FindOwner(fs_base, owner) && owner != kRoot;
+}
+
 ThreadRecord* FindOrMake(uintptr_t fs_base) {
+  BULKHEAD_CHECK(!IsOfSandbox(fs_base),
+                 "a thread in a sandbox does not find its record: its TLS is "
+                 "damaged");
   ThreadRecord* record = FindAbandoned(fs_base);
   if (record == nullptr) record = Make();
   BULKHEAD_CHECK(record->busy == 0 || ThreadIsGone(*record),
                  "a thread wants the record of one that is in the monitor");
   record->fs_base = fs_base;
+  record->fs_next = fs_base;
+  record->thread_fs = fs_base;
   record->tid = sys::GetTid();
   record->exiting = false;
   record->busy = 0;
   record->pending_signal = 0;
   record->visited = Index(kRoot);
   record->modelled_pkru = bulkhead_root_pkru;
+  record->rights_generation = grants_generation;
   OpenGates(*record);
   LeaveCompartments(*record);
+  if (compartments_expected) CloseRootWay(*record);
   return record;
 }
 
@@ -78,12 +94,16 @@ void EndVisits(const ThreadRecord& record) {
   for (CompartmentRow& row : bulkhead_compartments) {
     const uint32_t visits = VisitsOf(record, IdOf(row));
     if (visits == 0) continue;
-    LockHolder hold(row.heap_lock);
-    BULKHEAD_CHECK(row.threads_inside >= visits,
-                   "the end of a visit that nobody began");
-    row.threads_inside -= visits;
-    BULKHEAD_CHECK(row.threads_inside != 0 || SetAccessible(row, false),
-                   "the kernel refused to close a compartment");
+    {
+      LockHolder hold(row.heap_lock);
+      BULKHEAD_CHECK(row.threads_inside >= visits,
+                     "the end of a visit that nobody began");
+      row.threads_inside -= visits;
+      BULKHEAD_CHECK(row.threads_inside != 0 || UpdateProtection(row),
+                     "the kernel refused to close a compartment");
+    }
+    BULKHEAD_CHECK(UpdateWhatIsGrantedTo(IdOf(row)),
+                   "the kernel refused to close what is granted");
   }
 }
 
@@ -91,13 +111,13 @@ void EndVisits(const ThreadRecord& record) {
 void ForgetDomains(ThreadRecord& record) {
   record.depth = 0;
   record.serving_libc = 0;
-  record.pkru = Pkru{bulkhead_root_pkru};
-  record.whole_pkru = 0;
+  record.callee = 0;
   // Its stacks wait in stack_ends until its next entry has given the thread,
   // which may be a new one, a signal stack.
   for (uintptr_t& stack : record.stacks) stack = 0;
   for (uint16_t& scopes : record.scopes) scopes = 0;
-  SetCurrent(record, kRoot);
+  SetDomain(record, RootRights(), kRoot);
+  record.whole_pkru = 0;
 }
 
 void Adopt(ThreadRecord* record) {
@@ -134,6 +154,13 @@ ThreadRecord* AttachThread() {
                : bulkhead_attach_plain(ThreadControlBlock());
 #endif
   Adopt(record);
+  // The way in has given the thread the root's rights without what is granted
+  // to the root; a way out of the monitor gives those of the record.
+  if (enforcement == Enforcement::kPku &&
+      record->pkru != Pkru{bulkhead_root_pkru}) {
+    bulkhead_monitor_pku(static_cast<uint64_t>(MonitorCall::kSeePkru), 0, 0, 0,
+                         0);
+  }
   sys::SetSignalMask(&mask, nullptr);
   return record;
 }
@@ -150,8 +177,10 @@ ThreadRecord* FindOwnRecord() {
     return nullptr;
   }
   auto* record = reinterpret_cast<ThreadRecord*>(base);
-  const bool own =
-      record->self == record && record->fs_base == ThreadControlBlock();
+  if (record->self != record) return nullptr;
+  // The base itself: what it points to may be closed to who asks.
+  const uintptr_t fs_base = UsesFsGsBase() ? FsBase() : ThreadControlBlock();
+  const bool own = record->fs_base == fs_base || record->fs_next == fs_base;
   return own ? record : nullptr;
 }
 
@@ -173,13 +202,36 @@ void LeaveCompartments(ThreadRecord& record) {
   ForgetDomains(record);
 }
 
+bool IsConfined(const ThreadRecord& record) {
+  return enforcement == Enforcement::kPku &&
+         Bits(record.pkru & BothBits(root_heap_key)) != 0;
+}
+
+bool WasCalledBack(const ThreadRecord& record) {
+  for (uint32_t i = 0; i < record.depth; ++i) {
+    if (record.frames[i].kind == FrameKind::kCallback) return true;
+  }
+  return false;
+}
+
+void SetDomain(ThreadRecord& record, Pkru pkru, CompartmentId id) {
+  record.pkru = pkru;
+  const bool confined = IsConfined(record);
+  record.gate_pkru = confined ? ~Pkru{0} : pkru;
+  record.calls =
+      confined ? bulkhead_monitor_calls_of_sandboxes : bulkhead_monitor_calls;
+  if (id != kRoot) record.gate_fs = 0;
+  if (enforcement == Enforcement::kPku) NoteWholePkru(record);
+  SetCurrent(record, id);
+}
+
 void SetCurrent(ThreadRecord& record, CompartmentId id) {
   record.current = id;
   // libc makes in a compartment what every domain will use.
   const bool serves_root = id != kRoot && record.serving_libc != 0;
   ThreadCache* cache = serves_root ? nullptr : record.caches[Index(id)];
   record.cache = cache;
-  record.domain_fs = cache != nullptr ? record.fs_base : 0;
+  record.domain_fs = cache != nullptr ? record.fs_next : 0;
   // What must be wiped as it is freed takes the long way.
   const bool short_way = cache != nullptr && !RowOf(id).traits.wipe;
   record.bins =
@@ -188,11 +240,21 @@ void SetCurrent(ThreadRecord& record, CompartmentId id) {
   __atomic_store_n(&record.root_fs, record.domain_fs, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&compartments_expected, __ATOMIC_SEQ_CST)) {
     record.root_fs = 0;
+    return;
   }
+  record.root_cache = record.cache;
+  record.root_bins = record.bins;
+}
+
+void CloseRootWay(ThreadRecord& record) {
+  record.root_cache = nullptr;
+  record.root_bins = uintptr_t{0} - kNoTag;
 }
 
 void OpenGates(ThreadRecord& record) {
-  record.gate_fs = enforcement == Enforcement::kPku ? record.fs_base : 0;
+  const bool may_pass =
+      enforcement == Enforcement::kPku && record.current == kRoot;
+  record.gate_fs = may_pass ? record.fs_next : 0;
 }
 
 void ExpectCompartments() {

@@ -19,6 +19,7 @@
 #include "isolation/arch/cpu.h"
 #include "isolation/arch/gate.h"
 #include "isolation/arch/layout.h"
+#include "isolation/arch/monitor.h"
 #include "isolation/arch/pkru.h"
 #include "isolation/base/ids.h"
 #include "isolation/domain/compartment_table.h"
@@ -31,15 +32,37 @@ inline constexpr size_t kMostFrames = 16;
 inline constexpr size_t kAllFrames = kMostFrames + 1;
 
 // The allocator's own state of a thread: as large as jemalloc's needs.
-inline constexpr size_t kBackendStateBytes = 4096;
+inline constexpr size_t kBackendStateBytes = 2688;
+
+// How a thread left a domain: the way back must be of the same kind.
+enum class FrameKind : uint32_t {
+  kDomain,   // PushFrame, BeginScope
+  kHandler,  // PushRoot
+  kGate,     // EnterVault, EnterSandbox
+  kCallback  // CallRoot
+};
 
 // A domain that the thread left for another and will return to.
 struct Frame {
   Pkru pkru;
   CompartmentId current;
-  CompartmentId left;    // the compartment that ran
+  CompartmentId left;    // whose stack it stood on
   CompartmentId beyond;  // the same if it was beyond `current`'s domain
   uintptr_t stack;       // where the next gate into `left` would have started
+  FrameKind kind;
+  uintptr_t fs_base;
+  uintptr_t gate_fs;
+  uintptr_t caller_stack;  // of kGate and kCallback: where the gate stands
+};
+
+// A violation that was found by code that runs in a sandbox itself, where
+// nothing can be reported. The numbers are ViolationPlace's.
+struct Accusation {
+  bool made = false;
+  uint64_t kind = 0;
+  uintptr_t address = 0;
+  uintptr_t program_counter = 0;
+  PageRange block = {};
 };
 
 // The heap's own (allocator/heap/thread_cache.h), under its compartment's key.
@@ -49,13 +72,17 @@ struct ThreadCache;
 // tag in the page map.
 inline constexpr uint32_t kNoTag = 0x3ff;
 
+// The parts that an explanation comes in: see MonitorExplain().
+inline constexpr size_t kExplainedParts = 10;
+inline constexpr size_t kExplainedWords = 3;
+
 // Blocks that one refill brings at most.
 inline constexpr size_t kMostBatch = 64;
 
 struct alignas(BH_RECORD_BYTES) ThreadRecord {
   // Read by assembly; see layout.h.
   ThreadRecord* self = nullptr;
-  uintptr_t fs_base = 0;
+  uintptr_t fs_base = 0;          // in this domain
   Pkru pkru{0};                   // owned bits in this domain
   CompartmentId current = kRoot;  // whose domain that is
 
@@ -76,7 +103,7 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   uintptr_t caller_stack = 0;  // written by the ways into the monitor
 
   // The upper end of the thread's stack in each compartment, free part; 0:
-  // none.
+  // none. The root's is known while a sandbox runs.
   uintptr_t stacks[BH_MAX_COMPARTMENTS] = {};
   // The upper end of the whole stack.
   uintptr_t stack_ends[BH_MAX_COMPARTMENTS] = {};
@@ -92,6 +119,33 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   uint64_t monitor_entries[BH_MAX_COMPARTMENTS] = {};
   // The FS base, or 0 where gates by keys are shut: see OpenGates().
   uintptr_t gate_fs = 0;
+  // What the way out of the monitor makes the FS base; the same as fs_base
+  // outside of it.
+  uintptr_t fs_next = 0;
+  // What gates start from: `pkru`, or a value that no thread has where the
+  // domain may call nobody.
+  Pkru gate_pkru{0};
+  const bulkhead_monitor_call* calls = bulkhead_monitor_calls;
+  uint64_t callee = 0;  // what the gate that the thread is in leads to, or 0
+  // `cache` and `bins` for the way that asks the record alone; none once the
+  // thread may be in compartments: what that way compares with root_fs is read
+  // from memory that others may have written to.
+  ThreadCache* root_cache = nullptr;
+  uintptr_t root_bins = 0;
+  // What was found in a sandbox, for a report from outside; see Accusation.
+  Accusation accusation = {};
+
+  // That of the grants (isolation/domain/grants.h) from which the rights of
+  // this thread's domains were made.
+  uint64_t rights_generation = 0;
+  uint64_t refreshes = 0;  // how often they were made anew
+
+  // What the exception that left an entry of this thread was said to be.
+  uint64_t explanation[kExplainedParts][kExplainedWords] = {};
+
+  uintptr_t thread_fs = 0;  // the FS base outside of sandboxes
+  // The FS base in each sandbox; 0: the thread has no TLS there.
+  uintptr_t sandbox_fs[BH_MAX_COMPARTMENTS] = {};
 
   int tid = 0;
   bool exiting = false;  // its thread said goodbye, and may still run a little
@@ -103,12 +157,15 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   // Whose heap the monitor is at work on for this thread, which is not inside;
   // the root: nobody's. See HeapVisit.
   uint32_t visited = Index(kRoot);
-  // By compartment: how many scopes the thread is in.
+  // By compartment: how many scopes the thread is in, and gates that lead
+  // through the monitor.
   uint16_t scopes[BH_MAX_COMPARTMENTS] = {};
   void* signal_stack = nullptr;  // Bulkhead's own for the thread
   // The alternate stack that a handler of the thread last ran on, whoever's.
   PageRange handler_stack = {};
-  char name[kNameBytes] = {};  // of a compartment to create
+  // Of a compartment to create.
+  char name[kNameBytes] = {};
+  Quotas quotas = {};
 
   Frame frames[kAllFrames] = {};
 
@@ -145,6 +202,12 @@ static_assert(offsetof(ThreadRecord, pending_info) == BH_RECORD_PENDING_INFO);
 static_assert(offsetof(ThreadRecord, modelled_pkru) == BH_RECORD_MODELLED_PKRU);
 static_assert(offsetof(ThreadRecord, monitor_entries) == BH_RECORD_ENTRIES);
 static_assert(offsetof(ThreadRecord, gate_fs) == BH_RECORD_GATE_FS);
+static_assert(offsetof(ThreadRecord, fs_next) == BH_RECORD_FS_NEXT);
+static_assert(offsetof(ThreadRecord, gate_pkru) == BH_RECORD_GATE_PKRU);
+static_assert(offsetof(ThreadRecord, calls) == BH_RECORD_CALLS);
+static_assert(offsetof(ThreadRecord, callee) == BH_RECORD_CALLEE);
+static_assert(offsetof(ThreadRecord, root_cache) == BH_RECORD_ROOT_CACHE);
+static_assert(offsetof(ThreadRecord, root_bins) == BH_RECORD_ROOT_BINS);
 static_assert(offsetof(ThreadRecord, root_fs) == BH_RECORD_ROOT_FS);
 static_assert(offsetof(ThreadRecord, domain_fs) == BH_RECORD_DOMAIN_FS);
 
@@ -169,17 +232,39 @@ ThreadRecord* AttachFirstThread();
 // caller's: bits of keys that others own are in the monitor as they are
 // outside. REQUIRES: protection keys. Runs in: the monitor.
 inline void NoteWholePkru(ThreadRecord& record) {
-  const Pkru others = ReadPkru() & ~Pkru{bulkhead_owned_pkru};
+#ifdef BULKHEAD_MODELLED
+  // Of a thread that is about to get this record.
+  const Pkru now{record.modelled_pkru};
+#else
+  const Pkru now = ReadPkru();
+#endif
+  const Pkru others = now & ~Pkru{bulkhead_owned_pkru};
   record.whole_pkru = Bits(others | record.pkru);
 }
+
+// Whether the record's domain is a sandbox's, or that of what was called from
+// one: the root's heap is closed.
+bool IsConfined(const ThreadRecord& record);
+
+// Whether the thread of the record is in what a sandbox called.
+bool WasCalledBack(const ThreadRecord& record);
+
+// Makes these rights the record's, and `id` its current compartment.
+// Runs in: the monitor.
+void SetDomain(ThreadRecord& record, Pkru pkru, CompartmentId id);
 
 // Makes `id` the current compartment of the record. Runs in: the monitor.
 void SetCurrent(ThreadRecord& record, CompartmentId id);
 
-// Lets bh_call() pass without being asked again. Shut where there are no keys,
-// and from a handler's start on an alternate stack on, until somebody has
-// looked whether it still runs. Runs in: the monitor.
+// Lets bh_call() pass without being asked again, from the root's domain: from
+// any other the record must say where a stack is in use. Shut where there are
+// no keys, and from a handler's start on an alternate stack on, until somebody
+// has looked whether it still runs. Runs in: the monitor.
 void OpenGates(ThreadRecord& record);
+
+// Takes the cache out of the way that asks the record alone.
+// REQUIRES: the record's thread is not on it. Runs in: the monitor.
+void CloseRootWay(ThreadRecord& record);
 
 // Said before the first compartment beside the root can be entered: from then
 // on a record alone does not tell whose domain its thread is in, where there

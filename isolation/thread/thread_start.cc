@@ -17,6 +17,7 @@
 #include "isolation/thread/libc_function.h"
 #include "isolation/thread/libc_signals.h"
 #include "isolation/thread/remembered.h"
+#include "isolation/thread/root_memory.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
@@ -51,6 +52,7 @@ template <typename Result>
 Result Run(void* raw_start) {
   // The creator's rights end here, before anything of the program runs.
   ThreadRecord* record = AttachThread();
+  CloseOwnStack();
   AdoptUserHandler();
   const auto start = *static_cast<Start<Result>*>(raw_start);
   free(raw_start);
@@ -81,6 +83,19 @@ int StartThread(Result (*routine)(void*), void* argument, int no_memory,
 }
 
 }  // namespace
+
+bool InstallUserHandler() {
+  if (Recall(Remembered::kUserHandler) != 0) {
+    AdoptUserHandler();
+    return true;
+  }
+  pthread_t helper;
+  const auto do_nothing = [](void* argument) { return argument; };
+  if (pthread_create(&helper, nullptr, do_nothing, nullptr) != 0) return false;
+  pthread_join(helper, nullptr);
+  return Recall(Remembered::kUserHandler) != 0;
+}
+
 }  // namespace bulkhead
 
 extern "C" BULKHEAD_API int pthread_create(pthread_t* thread,

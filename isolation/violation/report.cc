@@ -12,6 +12,7 @@
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
+#include "isolation/thread/call_monitor.h"
 #include "isolation/violation/modules.h"
 
 namespace bulkhead {
@@ -75,6 +76,13 @@ bool NameOf(void* address, char* name, int size) {
   return absl::Symbolize(address, name, size);
 }
 
+void AppendCalled(RawLine& line, uintptr_t address) {
+  char name[256];
+  if (NameOf(reinterpret_cast<void*>(address), name, sizeof(name))) {
+    line.Text("\n  called: ").Text(name);
+  }
+}
+
 void WriteFrame(int number, void* address) {
   char name[256];
   RawLine line;
@@ -89,6 +97,9 @@ void WriteFrame(int number, void* address) {
 struct Walk {
   uintptr_t program_counter = 0;
   bool reached = false;
+  // Beyond the gate is a sandbox's stack, which who was called back cannot
+  // read.
+  bool ends_at_gate = false;
   int count = 0;
   void* frames[kMostFramesShown] = {};
 
@@ -107,7 +118,18 @@ _Unwind_Reason_Code AddFrame(_Unwind_Context* context, void* argument) {
   } else if (address == walk.program_counter) {
     walk.reached = true;
   }
+  if (walk.ends_at_gate && bulkhead_is_gate(address)) return _URC_END_OF_STACK;
   return walk.count < kMostFramesShown ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+// Nothing of what a report needs may be written to in a sandbox.
+[[noreturn]] void Accuse(ViolationKind kind, const ViolationPlace& place) {
+  ThreadRecord& record = *CurrentRecord();
+  CallMonitor(record, MonitorCall::kAccuse, static_cast<uint64_t>(kind),
+              place.address, place.program_counter, place.block.bytes);
+  // No domain may do this.
+  *reinterpret_cast<volatile bool*>(&record.accusation.made) = false;
+  Die("a write to metadata was not stopped");
 }
 
 void WriteSummary(const KindText& kind, uintptr_t address, void* place) {
@@ -128,7 +150,20 @@ void WriteSummary(const KindText& kind, uintptr_t address, void* place) {
 
 }  // namespace
 
+void ReportAccusation(const ThreadRecord& record, ViolationPlace place) {
+  const Accusation& accusation = record.accusation;
+  if (!accusation.made) return;
+  BULKHEAD_CHECK(accusation.kind < sizeof(kKinds) / sizeof(kKinds[0]),
+                 "no such kind of violation");
+  place.address = accusation.address;
+  place.program_counter = accusation.program_counter;
+  place.after_call = true;
+  place.block = accusation.block;
+  ReportViolation(static_cast<ViolationKind>(accusation.kind), place);
+}
+
 void ReportViolation(ViolationKind kind, const ViolationPlace& place) {
+  if (IsConfined(*CurrentRecord())) Accuse(kind, place);
   BecomeReporter();
   const KindText& text = kKinds[static_cast<int>(kind)];
   {
@@ -138,6 +173,7 @@ void ReportViolation(ViolationKind kind, const ViolationPlace& place) {
     line.Text("\n  ").Text(text.text);
     line.Text("\n  address belongs to: ");
     AppendOwner(line, place.address);
+    if (kind == ViolationKind::kRefusedCall) AppendCalled(line, place.address);
     if (place.block.bytes != 0) {
       line.Text("\n  block: ").Decimal(static_cast<int64_t>(place.block.bytes));
       line.Text(" bytes at ").Hex(place.block.begin);
@@ -148,6 +184,7 @@ void ReportViolation(ViolationKind kind, const ViolationPlace& place) {
   }
   Walk walk;
   walk.program_counter = place.program_counter;
+  walk.ends_at_gate = WasCalledBack(*CurrentRecord());
   walk.Add(place.program_counter - (place.after_call ? 1 : 0));
   if (place.stack_readable) _Unwind_Backtrace(AddFrame, &walk);
   for (int i = 0; i < walk.count; ++i) WriteFrame(i, walk.frames[i]);

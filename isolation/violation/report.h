@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "isolation/base/ids.h"
+#include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
 
@@ -40,11 +41,14 @@ struct ViolationPlace {
 };
 
 // Writes the report and aborts. One report at a time: a second thread that has
-// one to make waits for the process to end.
-// Allocates nothing. Signal-safe. Runs in: any domain whose stack is
-// accessible.
+// one to make waits for the process to end. In a sandbox, has the handler of
+// the fault that it causes write it. Allocates nothing. Signal-safe. Runs in:
+// any domain whose stack is accessible.
 [[noreturn]] void ReportViolation(ViolationKind kind,
                                   const ViolationPlace& place);
+
+// Reports what code in a sandbox has found, if it has.
+void ReportAccusation(const ThreadRecord& record, ViolationPlace place);
 
 }  // namespace bulkhead
 

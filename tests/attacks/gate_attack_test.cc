@@ -6,6 +6,7 @@
 // away. Without protection keys that code has no rights to give, and a jump
 // into it may change any memory: there is nothing to hold there.
 
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,7 +48,10 @@ using bulkhead_test::RunInChild;
 
 BULKHEAD_GATE(kFillRegisters, "attacked", FillRegisters);
 
-enum : int { kClosed = 1, kOpen = 2 };
+// How a jump ended: as it should; with rights; or as it should, but with the
+// lock of the way in taken for good, for which later jumps would wait in the
+// monitor.
+enum : int { kClosed = 1, kOpen = 2, kLocked = 3 };
 
 uint32_t rights_inside = 0;
 
@@ -74,6 +78,15 @@ bool VaultIsOpen() {
 
 sigjmp_buf next_jump;
 
+// libc's own: Bulkhead's looks at the domain first, and ends a thread that has
+// rights of none, whether they were to be had or not.
+const auto libcs_jump =
+    reinterpret_cast<decltype(&siglongjmp)>(dlsym(RTLD_NEXT, "siglongjmp"));
+[[noreturn]] void JumpBack(int result) {
+  libcs_jump(next_jump, result);
+  abort();
+}
+
 // Whether this thread has any right that the root does not have, or its record
 // tells of one.
 bool HasMoreThanTheRoot() {
@@ -84,17 +97,15 @@ bool HasMoreThanTheRoot() {
 }
 
 // A handler that ran with more rights than the root's.
-void TellRights(int) {
-  siglongjmp(next_jump, HasMoreThanTheRoot() ? kOpen : kClosed);
-}
+void TellRights(int) { JumpBack(HasMoreThanTheRoot() ? kOpen : kClosed); }
 
 // A fault is an end of the attack: whatever was open, the process would die.
-void Fault(int) { siglongjmp(next_jump, kClosed); }
+void Fault(int) { JumpBack(kClosed); }
 
 }  // namespace
 
 // With the root's rights; what the record tells is seen here.
-void Landed() { siglongjmp(next_jump, HasMoreThanTheRoot() ? kOpen : kClosed); }
+void Landed() { JumpBack(HasMoreThanTheRoot() ? kOpen : kClosed); }
 
 namespace {
 
@@ -253,7 +264,7 @@ void JumpEverywhere(const std::vector<Registers>& sets, Progress* progress) {
   sigaction(SIGUSR1, &action, nullptr);
   WatchForEndlessJumps(*progress);
   alarm(120);  // what does not end so is a failure, by SIGALRM
-  // Static: siglongjmp() leaves it as it is.
+  // Static: JumpBack() leaves it as it is.
   static Progress* at;
   at = progress;
   for (; at->place < at->end; ++at->place, at->set = 0) {
@@ -264,6 +275,7 @@ void JumpEverywhere(const std::vector<Registers>& sets, Progress* progress) {
       const int landed = sigsetjmp(next_jump, 1);
       if (landed == 0) JumpWithRegisters(registers.data(), at->place);
       if (landed != kClosed) _exit(kOpen);
+      if (bulkhead_attach_lock != 0) _exit(kLocked);
     }
   }
   _exit(0);
@@ -289,6 +301,7 @@ void Attack(const unsigned char* begin, const unsigned char* end,
     // A report that could not be finished on the attacker's stack ends so.
     constexpr int kReportFailed = 134;
     ASSERT_TRUE(done || child.ExitedWith(kReportFailed) ||
+                child.ExitedWith(kLocked) ||
                 (!child.exited && child.code != SIGALRM))
         << "status or signal " << child.code << " at offset "
         << progress->place - begin << " with register set " << progress->set - 1
@@ -319,6 +332,50 @@ TEST_F(GateAttackTest, NoJumpIntoTheSignalEntryLandsWithAnythingOpen) {
   SKIP_WITHOUT_KEYS();
   ASSERT_GT(bulkhead_signals_end - bulkhead_signals_begin, 100);
   Attack(bulkhead_signals_begin, bulkhead_signals_end, SignalSets(vault));
+}
+
+void DoNothing() {}
+BULKHEAD_GATE(kDoNothing, "attacked-box", DoNothing);
+BULKHEAD_GATE(kDoNothingInside, "attacked", DoNothing);
+
+TEST_F(GateAttackTest, NoJumpIntoASandboxesGateLandsWithAnythingOpen) {
+  SKIP_WITHOUT_KEYS();
+  bh_options options = {};
+  options.kind = BH_KIND_SANDBOX;
+  bh_compartment box = {};
+  // Its code is there whether this machine can have one or not.
+  if (bh_create("attacked-box", &options, &box) == BH_OK) {
+    ASSERT_EQ(bh_call(box, &kDoNothing, 0, 0, 0, 0, 0, 0).status,
+              uint64_t{BH_OK});
+  }
+  std::vector<Registers> sets = MonitorSets(vault);
+  // As the way back begins it, and as the way in would go on.
+  const auto land = reinterpret_cast<uint64_t>(&LandWithRights);
+  const auto record = reinterpret_cast<uint64_t>(bulkhead::RecordAtGs());
+  const auto gate = reinterpret_cast<uint64_t>(&kDoNothing);
+  const uint64_t top = reinterpret_cast<uint64_t>(&stack[2048]);
+  const auto enter =
+      static_cast<uint64_t>(bulkhead::MonitorCall::kEnterSandbox);
+  const auto enter_vault =
+      static_cast<uint64_t>(bulkhead::MonitorCall::kEnterVault);
+  const auto vaults_gate = reinterpret_cast<uint64_t>(&kDoNothingInside);
+  const auto root = reinterpret_cast<uint64_t>(&bulkhead_compartments[0]);
+  const uint64_t inside =
+      bulkhead_root_pkru & bulkhead_compartments[box.id].open_mask;
+  for (const uint64_t eax : {uint64_t{0}, inside}) {
+    //            rax  rbx     rcx   rdx   rsi                      rdi
+    sets.push_back({eax, record, eax, gate, bulkhead::AsNumber(box), enter,
+                    // rbp r8 r9   r10   r11   r12 r13   r14   r15 rsp
+                    top, land, eax, gate, land, 0, root, land, 0, top});
+    sets.push_back({eax, record, eax, vaults_gate, bulkhead::AsNumber(vault),
+                    enter_vault, top, land, eax, vaults_gate, land, 0, root,
+                    land, 0, top});
+  }
+  ASSERT_GT(bulkhead_domain_gate_end - bulkhead_domain_gate_begin, 500);
+  Attack(bulkhead_domain_gate_begin, bulkhead_domain_gate_end, sets);
+  if (box.id != 0) {
+    EXPECT_EQ(bh_destroy(box), BH_OK);
+  }
 }
 
 // The test above can tell: with the vault open, they would say so.

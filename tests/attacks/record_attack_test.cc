@@ -280,5 +280,34 @@ TEST_F(RecordAttackTest, ARawThreadOfAVaultsLosesItsRights) {
   EXPECT_TRUE(child.ExitedWith(77)) << child.code << child.errors;
 }
 
+// Another thread may write to the words at the FS base of a vault's thread,
+// which is its caller's: whose the thread is, they do not say.
+uint64_t AllocateWithout(uint64_t base) {
+  uint64_t own;
+  __asm__ volatile("mov %%fs:0, %0" : "=r"(own));
+  __asm__ volatile("mov %0, %%fs:0" : : "r"(base) : "memory");
+  void* volatile block = malloc(64);
+  __asm__ volatile("mov %0, %%fs:0" : : "r"(own) : "memory");
+  const uint64_t owner = bh_owner(block).id;
+  free(block);
+  return owner;
+}
+BULKHEAD_GATE(kAllocateWithout, "spoofed", AllocateWithout);
+
+constexpr int kStolen = 77;
+
+TEST_F(RecordAttackTest, AWordOfTheThreadsMemoryDoesNotChooseTheHeap) {
+  bh_compartment spoofed;
+  ASSERT_EQ(bh_create("spoofed", nullptr, &spoofed), BH_OK);
+  // What the shortest way through malloc() compares with in such a process.
+  const ChildResult child = RunInChild([&] {
+    const bh_result owner =
+        bh_call(spoofed, &kAllocateWithout, 0, 0, 0, 0, 0, 0);
+    _exit(owner.value == spoofed.id ? 0 : kStolen);
+  });
+  EXPECT_FALSE(child.ExitedWith(kStolen)) << "a vault's block in another heap";
+  EXPECT_EQ(bh_destroy(spoofed), BH_OK);
+}
+
 }  // namespace
 }  // namespace bulkhead

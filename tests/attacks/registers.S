@@ -14,6 +14,17 @@
  *   uint64_t FillRegisters(...)
  *     Fills every register that a function may, with 0x5a5a5a5a5a5a5a5a, but for
  *     its result, which is 1.
+ *   uint64_t StoreRegisters(uint64_t seen[6 + 32])
+ *     Stores rbx, rbp, r12..r15 and xmm0..xmm15 as it was called with. Always 1.
+ *   uint64_t SpoilRegisters(...)
+ *     Leaves 0x5a5a5a5a5a5a5a5a in those that a function must not change, the
+ *     direction flag set, an x87 stack in use, and other control words of x87
+ *     and SSE. Always 1.
+ *   uint64_t CallKeeping(const void *function, const uint64_t arguments[8],
+ *                        uint64_t after[8])
+ *     Calls function(arguments...) with known values in rbx, rbp, r12..r15; stores
+ *     these as they are afterwards, MXCSR, and the x87 control word with the
+ *     direction flag in bit 32 and the x87 tag word above. Returns the result.
  */
 	.intel_syntax noprefix
 	.text
@@ -88,6 +99,96 @@ FillRegisters:
 	mov	\r, rax
 	.endr
 	mov	eax, 1
+	ret
+
+	.globl	StoreRegisters
+	.type	StoreRegisters, @function
+StoreRegisters:
+	mov	[rdi], rbx
+	mov	[rdi + 1 * 8], rbp
+	mov	[rdi + 2 * 8], r12
+	mov	[rdi + 3 * 8], r13
+	mov	[rdi + 4 * 8], r14
+	mov	[rdi + 5 * 8], r15
+	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	movups	[rdi + 6 * 8 + \n * 16], xmm\n
+	.endr
+	mov	eax, 1
+	ret
+
+	.globl	SpoilRegisters
+	.type	SpoilRegisters, @function
+SpoilRegisters:
+	movabs	rax, 0x5a5a5a5a5a5a5a5a
+	.irp r, rbx,rbp,r12,r13,r14,r15
+	mov	\r, rax
+	.endr
+	fld1
+	push	0x0c7f
+	fldcw	[rsp]
+	mov	dword ptr [rsp], 0x7f80
+	ldmxcsr	[rsp]
+	pop	rax
+	std
+	mov	eax, 1
+	ret
+
+	.globl	CallKeeping
+	.type	CallKeeping, @function
+CallKeeping:
+	.irp r, rbp,rbx,r12,r13,r14,r15
+	push	\r
+	.endr
+	push	rdx
+	mov	r10, rdi
+	mov	rax, rsi
+	mov	rdi, [rax]
+	mov	rsi, [rax + 8]
+	mov	rdx, [rax + 16]
+	mov	rcx, [rax + 24]
+	mov	r8, [rax + 32]
+	mov	r9, [rax + 40]
+	push	[rax + 56]
+	push	[rax + 48]
+	mov	ebx, 101
+	mov	ebp, 102
+	mov	r12d, 103
+	mov	r13d, 104
+	mov	r14d, 105
+	mov	r15d, 106
+	call	r10
+	add	rsp, 16
+	pop	rdx
+	mov	[rdx], rbx
+	mov	[rdx + 1 * 8], rbp
+	mov	[rdx + 2 * 8], r12
+	mov	[rdx + 3 * 8], r13
+	mov	[rdx + 4 * 8], r14
+	mov	[rdx + 5 * 8], r15
+	mov	qword ptr [rdx + 6 * 8], 0
+	stmxcsr	[rdx + 6 * 8]
+	pushf
+	pop	rcx
+	cld
+	shr	rcx, 10
+	and	ecx, 1
+	sub	rsp, 32
+	fnstenv	[rsp]
+	movzx	edi, word ptr [rsp + 8]
+	fldenv	[rsp]
+	add	rsp, 32
+	shl	rdi, 33
+	shl	rcx, 32
+	or	rcx, rdi
+	sub	rsp, 8
+	fnstcw	[rsp]
+	movzx	edi, word ptr [rsp]
+	add	rsp, 8
+	or	rcx, rdi
+	mov	[rdx + 7 * 8], rcx
+	.irp r, r15,r14,r13,r12,rbx,rbp
+	pop	\r
+	.endr
 	ret
 
 	.section .note.GNU-stack, "", @progbits

@@ -11,7 +11,10 @@ import re
 import subprocess
 import sys
 
-FUNCTIONS = ("bh_call", "bulkhead_scope_pku", "bulkhead_monitor_pku", "bulkhead_signal_entry_pku")
+FUNCTIONS = (
+    "bh_call", "bulkhead_domain_call", "bulkhead_monitor_pku", "bulkhead_signal_entry_pku",
+    "bulkhead_leave_handler",
+)
 
 _DATA = re.compile(r"\[rip\+0x[0-9a-f]+\](\S*)\s+# [0-9a-f]+ <([^>]+)>")
 _NUMBER = re.compile(r"(?<=[a-z])\d+")

@@ -93,6 +93,12 @@ class SelectTest(unittest.TestCase):
         self.assertEqual(selection.excluded["//a:host_test"], "it starts machines itself")
         self.assertEqual(selection.excluded["//d:calm_test"], "no timer reaches it")
 
+    def test_skips(self):
+        # Some cases change a setting of the whole machine.
+        self.assertTrue(_machine("native", native_has_keys=True).may_skip)
+        self.assertFalse(_machine("pku").may_skip)
+        self.assertFalse(_machine("pku-6.1", native_has_keys=True).may_skip)
+
     def test_exclusion_without_a_reason(self):
         selection = suite.select(self.targets, _machine("pku"), {})
         self.assertEqual(len(selection.problems), 1)

@@ -83,7 +83,7 @@ def run_machine(runner, machine, selection, test_filter, keep_in):
     for label in selection.selected:
         if label in runs:
             cases += results.cases_of(
-                runs[label], skips_allowed=not machine.has_keys, may_be_empty=bool(test_filter)
+                runs[label], skips_allowed=machine.may_skip, may_be_empty=bool(test_filter)
             )
         else:
             cases.append(

@@ -22,7 +22,7 @@ _VIOLATED = re.compile(r"[0-9a-f]+ <bulkhead_gate_violated>$")
 # Gives back all rights but the record's, by a WRPKRU of its own.
 _TURNS_BACK = re.compile(r"([0-9a-f]+) <bulkhead_gate_turns_back>$")
 # They write to their first operand, which must be a register.
-_HARMLESS = {"mov", "movzx", "lea", "add", "sub", "and", "or", "xor", "shl", "shr",
+_HARMLESS = {"mov", "cmove", "movzx", "lea", "add", "sub", "and", "or", "xor", "shl", "shr",
              "rdfsbase", "rdgsbase"}
 _COMPARE = {"cmp", "test"}
 _REGISTER = re.compile(r"(e|r)?([a-d]x|[sd]i|[sb]p|[89]|1[0-5])d?$")

@@ -31,19 +31,57 @@ Range Clip(const Mapping& mapping, Range range) {
 bool IsEmpty(Range range) { return range.begin >= range.end; }
 
 // Whether libc's first allocations lie in the range: the first thread's control
-// block, or what the dynamic linker keeps of a loaded object.
+// block and its vector of TLS blocks, what the dynamic linker keeps of a loaded
+// object, or what that points to.
 bool HoldsLibcs(Range range) {
   const auto holds = [range](uintptr_t address) {
     return address >= range.begin && address < range.end;
   };
   uintptr_t thread_pointer;
+  uintptr_t tls_vector;
   __asm__("mov %%fs:0, %0" : "=r"(thread_pointer));
-  bool found = holds(thread_pointer);
+  __asm__("mov %%fs:8, %0" : "=r"(tls_vector));
+  bool found = holds(thread_pointer) || holds(tls_vector);
   for (const link_map* object = _r_debug.r_map; object != nullptr;
        object = object->l_next) {
     found |= holds(AddressOf(object));
+    // It goes on for longer than <link.h> tells.
+    constexpr size_t kWords = 128;
+    const auto* const words = reinterpret_cast<const uintptr_t*>(object);
+    for (size_t i = 0; i < kWords; ++i) found |= holds(words[i]);
   }
   return found;
+}
+
+// Whether a loaded object's segments reach there, zero-initialised data too.
+bool IsOfAnObject(uintptr_t address) {
+  const auto holds = [](dl_phdr_info* object, size_t, void* raw_address) {
+    const uintptr_t wanted = *static_cast<const uintptr_t*>(raw_address);
+    for (int i = 0; i < object->dlpi_phnum; ++i) {
+      const ElfW(Phdr)& segment = object->dlpi_phdr[i];
+      const uintptr_t begin = object->dlpi_addr + segment.p_vaddr;
+      if (segment.p_type == PT_LOAD && wanted >= begin &&
+          wanted < begin + segment.p_memsz) {
+        return 1;
+      }
+    }
+    return 0;
+  };
+  return dl_iterate_phdr(holds, &address) != 0;
+}
+
+// Whether Bulkhead's list of loaded objects lies there, one of today's or
+// before: it begins with how many were ever loaded.
+bool HoldsObjects(const Mapping& mapping) {
+  if (mapping.permissions != "r--p") return false;
+  const auto ever = [](dl_phdr_info* object, size_t, void* loaded) {
+    *static_cast<uint64_t*>(loaded) = object->dlpi_adds;
+    return 1;
+  };
+  uint64_t loaded = 0;
+  dl_iterate_phdr(ever, &loaded);
+  const uint64_t listed = *reinterpret_cast<const uint64_t*>(mapping.begin);
+  return listed > 0 && listed <= loaded;
 }
 
 class Walk {
@@ -109,8 +147,13 @@ class Walk {
       break;
     }
     std::set<int> different = {0, metadata_key_, frames_key_};
+    size_t owners = 3 + known_.keys.size();
     for (const auto& [id, key] : known_.keys) different.insert(key);
-    if (different.size() != 3 + known_.keys.size()) {
+    if (known_.root_key != 0) {
+      different.insert(known_.root_key);
+      ++owners;
+    }
+    if (different.size() != owners) {
       findings_.problems.push_back(
           "root, metadata, frames and compartments share a key");
     }
@@ -130,9 +173,9 @@ class Walk {
                     const char* if_roots) {
     const uint32_t id = known_.owner(reinterpret_cast<const void*>(owned)).id;
     if (id == 0) {
-      findings_.without_key.insert(if_roots);
-      if (known_.has_keys && mapping.key != 0) {
-        Complain(mapping, "the root's memory under another's key");
+      if (known_.root_key == 0) findings_.without_key.insert(if_roots);
+      if (known_.has_keys && mapping.key != known_.root_key) {
+        Complain(mapping, "the root's memory without its key");
       }
       return;
     }
@@ -168,8 +211,8 @@ class Walk {
 
   void WalkOther(const Mapping& mapping) {
     if (mapping.name.empty() || mapping.name.rfind("[anon", 0) == 0) {
-      // Of the file before it, if there is no gap: its zero-initialised data.
-      if (mapping.begin == image_end_) {
+      // Of the file before it: its zero-initialised data.
+      if (mapping.begin == image_end_ && IsOfAnObject(mapping.begin)) {
         image_end_ = mapping.end;
         WalkImage(mapping);
       } else if (mapping.IsAccessible()) {
@@ -212,15 +255,19 @@ class Walk {
 
   // Takes the mapping apart by what the program knows; nothing may be left.
   void WalkAnonymous(const Mapping& mapping) {
+    if (known_.root_key != 0 && mapping.key == 0 && HoldsObjects(mapping)) {
+      findings_.without_key.insert("the list of loaded objects");
+      return;
+    }
     std::vector<Range> all = known_.stacks;
     all.insert(all.end(), known_.signal_stacks.begin(),
                known_.signal_stacks.end());
     for (const Range range : known_.signal_stacks) {
       if (IsEmpty(Clip(mapping, range))) continue;
-      findings_.without_key.insert("signal stacks");
+      if (known_.root_key == 0) findings_.without_key.insert("signal stacks");
     }
-    if (known_.has_keys && mapping.key != 0) {
-      Complain(mapping, "a mapping of the program's carries a key");
+    if (known_.has_keys && mapping.key != known_.root_key) {
+      Complain(mapping, "a mapping of the program's without the root's key");
     }
     std::sort(all.begin(), all.end(),
               [](Range a, Range b) { return a.begin < b.begin; });

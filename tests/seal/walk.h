@@ -28,6 +28,8 @@ struct Range {
 // What the program knows of its own mappings and of its compartments.
 struct Known {
   bool has_keys = false;
+  // Of the root's memory; 0: none, while there has been no sandbox.
+  int root_key = 0;
   bh_compartment (*owner)(const void*) = nullptr;
   // The first thread's record; it lies at the beginning of the reservation.
   uintptr_t first_record = 0;

@@ -25,6 +25,7 @@
 #include "bulkhead/bulkhead.h"
 #include "gtest/gtest.h"
 #include "tests/malloc_family/allocator_under_test.h"
+#include "tests/sandboxes/means.h"
 #include "tests/support/busy_threads.h"
 #include "tests/support/mappings.h"
 #include "tests/support/scale.h"
@@ -66,6 +67,7 @@ void* Furnish() {
 uint64_t FurnishInside() { return reinterpret_cast<uintptr_t>(Furnish()); }
 BULKHEAD_GATE(kFurnishFirst, "first", FurnishInside);
 BULKHEAD_GATE(kFurnishSecond, "second", FurnishInside);
+BULKHEAD_GATE(kFurnishBox, "box", FurnishInside);
 
 std::atomic<int> waiting{0};
 std::atomic<bool> may_go{false};
@@ -126,14 +128,14 @@ Findings ExpectKeyed(const char* stage) {
   return findings;
 }
 
-// The first column of the page's table of mappings.
-std::set<std::string> Listed() {
+// The first column of the table in that section of the page.
+std::set<std::string> Listed(const std::string& section) {
   std::ifstream page("docs/key0.md");
   std::set<std::string> listed;
   std::string line;
   bool found = false;
   while (std::getline(page, line)) {
-    if (line.rfind("## ", 0) == 0) found = line == "## Mappings";
+    if (line.rfind("## ", 0) == 0) found = line == "## " + section;
     if (!found || line.rfind("| `", 0) != 0) continue;
     listed.insert(line.substr(3, line.find('`', 3) - 3));
   }
@@ -142,8 +144,10 @@ std::set<std::string> Listed() {
 
 class Vault {
  public:
-  Vault(const char* name, const bh_gate* furnish) : furnish_(furnish) {
-    if (API(bh_create_with_gates)(name, nullptr, __start_bulkhead_gates,
+  Vault(const char* name, const bh_gate* furnish,
+        const bh_options* options = nullptr)
+      : furnish_(furnish) {
+    if (API(bh_create_with_gates)(name, options, __start_bulkhead_gates,
                                   __stop_bulkhead_gates, &handle) != BH_OK) {
       abort();
     }
@@ -211,13 +215,39 @@ TEST(Walk, FindsAKeyOnEveryByteThatIsNotListed) {
   for (std::thread& thread : threads) thread.join();
   findings = ExpectKeyed("after threads have ended");
   if (Knowledge().has_keys) {
-    EXPECT_EQ(findings.without_key, Listed());
+    EXPECT_EQ(findings.without_key, Listed("Mappings"));
   }
 
   first.Destroy();
   second.Destroy();
   findings = ExpectKeyed("after compartments were destroyed");
   // Their stacks wait, empty, for the next compartments in their places.
+  Furnish();
+  ExpectKeyed("without compartments");
+
+  if (!bulkhead_test::MayHaveSandboxes()) return;
+  bh_options options = {};
+  options.kind = BH_KIND_SANDBOX;
+  const Vault box("box", &kFurnishBox, &options);
+  Knowledge().root_key = FindMapping(Furnish()).key;
+  EXPECT_GT(Knowledge().root_key, 0);
+  Knowledge().keys[box.handle.id] = FindMapping(box.Visit()).key;
+  ExpectKeyed("with a sandbox");
+  std::atomic<bool> is_furnished{false};
+  std::atomic<bool> is_seen{false};
+  std::thread later([&] {
+    Furnish();
+    box.Visit();
+    TellOfStacks();
+    is_furnished = true;
+    while (!is_seen) sched_yield();
+  });
+  while (!is_furnished) sched_yield();
+  findings = ExpectKeyed("with a thread that came after it");
+  is_seen = true;
+  later.join();
+  EXPECT_EQ(findings.without_key, Listed("Mappings once there is a sandbox"));
+  box.Destroy();
   Furnish();
   ExpectKeyed("at last");
 }

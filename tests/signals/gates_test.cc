@@ -29,6 +29,36 @@ std::atomic<int> others_ran{0};
 std::atomic<int> failed{0};
 const Compartment* rooms = nullptr;
 
+uint64_t handled_by = 0;  // compartment on whose memory the handler ran
+int handled = 0;
+
+bool Raise() { return raise(SIGUSR1) == 0; }
+BULKHEAD_ENTRY(kRaise, "rooms", Raise);
+
+void NoteStack(int) {
+  const char local = 0;
+  handled_by += bh_owner(&local).id;
+  ++handled;
+}
+
+// Whatever flags it was installed with, and before the compartment or after.
+TEST(HandlerOfAThreadInside, RunsBesideItsStack) {
+  struct sigaction old;
+  ASSERT_NE(signal(SIGUSR1, NoteStack), SIG_ERR);
+  auto made = Compartment::Create("rooms");
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_TRUE(made->Call(kRaise).value_or(false));
+  ASSERT_NE(signal(SIGUSR1, SIG_DFL), SIG_ERR);
+  ASSERT_NE(signal(SIGUSR1, NoteStack), SIG_ERR);
+  EXPECT_TRUE(made->Call(kRaise).value_or(false));
+  EXPECT_EQ(handled, 2);
+  EXPECT_EQ(handled_by, 0u);
+  ASSERT_EQ(sigaction(SIGUSR1, nullptr, &old), 0);
+  EXPECT_EQ(old.sa_flags & SA_ONSTACK, 0);
+  signal(SIGUSR1, SIG_DFL);
+  EXPECT_EQ(made->Destroy(), absl::OkStatus());
+}
+
 // The handler's frames are on the alternate stack and its thread is on the
 // compartment's: others that come for the alternate stack must not start over
 // those frames.

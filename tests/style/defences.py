@@ -13,6 +13,7 @@ import links
 _PAGE = "docs/attacks.md"
 _PATCHES = "tests/mutants/"
 _CODE = re.compile(r"`([^`]+)`")
+_FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _TARGET = re.compile(r"^Target: *//([\w/.-]*):([\w.+/-]+) +(\S+) *$", re.MULTILINE)
 # A class of Python, or one of its cases.
 _PYTHON = re.compile(r"^class (\w+)|^    def (test_\w+)", re.MULTILINE)
@@ -86,7 +87,9 @@ def check(tree):
         if path.startswith(_PATCHES)
     }
     pages = {
-        path: tree.read(path) or "" for path in tree.with_suffix(".md") if path.startswith("docs/")
+        path: _FENCED.sub("", tree.read(path) or "")
+        for path in tree.with_suffix(".md")
+        if path.startswith("docs/")
     }
     if _PAGE in pages:
         yield from _problems_of_page(pages[_PAGE], mutants)

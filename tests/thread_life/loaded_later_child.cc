@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A program that is not on Bulkhead and loads it while it runs. Usage: PROGRAM
-// LIBRARY first|younger|older. The thread named then calls the library: the
-// first, which loaded it; one made after; or one made before.
+// LIBRARY first|younger|older|handler. The thread named then calls the library:
+// the first, which loaded it; one made after; or one made before. With
+// "handler" the first does, and a handler that is older than the library must
+// run with the rights of who it interrupts.
 
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,9 +80,26 @@ void UseAll(void* library, const char* who) {
   Allocate(library, who);
 }
 
+unsigned Rights() {
+  unsigned low;
+  unsigned high;
+  __asm__ volatile("rdpkru" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+volatile unsigned rights_of_handler = 0;
+void NoteRights(int) { rights_of_handler = Rights(); }
+
+void CheckHandler(void* library) {
+  auto* const level = Find<decltype(bh_get_level)>(library, "bh_get_level");
+  if (level() != BH_LEVEL_PKU) return;
+  raise(SIGUSR1);
+  Check(rights_of_handler == Rights(), "a handler has rights of its own");
+}
+
 int Main(int argc, char** argv) {
   if (argc != 3) {
-    fprintf(stderr, "usage: %s LIBRARY first|younger|older\n", argv[0]);
+    fprintf(stderr, "usage: %s LIBRARY first|younger|older|handler\n", argv[0]);
     return kExitUsage;
   }
   const std::string who = argv[2];
@@ -88,9 +108,11 @@ int Main(int argc, char** argv) {
     void* const library = loaded.get_future().get();
     if (who == "older") UseAll(library, "older");
   });
+  if (who == "handler") signal(SIGUSR1, NoteRights);
   void* const library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
   Check(library != nullptr, "dlopen");
   UseAll(library, "first");
+  if (who == "handler") CheckHandler(library);
   if (who == "younger") std::thread(UseAll, library, "younger").join();
   loaded.set_value(library);
   older.join();

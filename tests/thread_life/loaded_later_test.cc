@@ -21,6 +21,7 @@ void ExpectServed(const char* who) {
 TEST(LoadedLater, ServesTheThreadThatLoadedIt) { ExpectServed("first"); }
 TEST(LoadedLater, ServesAThreadMadeAfter) { ExpectServed("younger"); }
 TEST(LoadedLater, ServesAThreadMadeBefore) { ExpectServed("older"); }
+TEST(LoadedLater, ServesAHandlerOfBefore) { ExpectServed("handler"); }
 
 }  // namespace
 }  // namespace bulkhead

@@ -71,7 +71,15 @@ BULKHEAD_API bh_level bh_get_level(void);
 
 typedef enum bh_kind {
   /* Its domain is its caller's rights plus its own heap. For secrets. */
-  BH_KIND_VAULT = 0
+  BH_KIND_VAULT = 0,
+  /* Its domain is its own heap and the shared one, and the globals of program
+   * and libraries to read. For code that works on hostile input. Needs
+   * protection keys and Linux 6.12. The first one of a process closes the
+   * root's memory to all of them: create it early. */
+  BH_KIND_SANDBOX = 1,
+  /* The same, but it may write to globals, those of libc included, and so get
+   * out if it is hostile. For finding bugs. */
+  BH_KIND_RELAXED_SANDBOX = 2
 } bh_kind;
 
 typedef enum bh_switch {
@@ -88,6 +96,14 @@ typedef struct bh_options {
   bh_switch lock;         /* keep pages out of swap (mlock2, MLOCK_ONFAULT) */
   bh_switch wipe_on_fork; /* a forked child finds the heap zeroed */
   bh_switch scopes;       /* allow bh_with_scope(); off unless BH_ON */
+  bh_switch grants;       /* allow bh_grant(), which takes a second protection
+                           * key; off unless BH_ON */
+  /* Quotas; 0: none. What exceeds them fails by itself and harms nobody else.
+   */
+  size_t most_bytes;   /* of pages for the heap; allocation then fails as for
+                        * want of memory */
+  size_t most_threads; /* that have been inside and have not ended; one more
+                        * gets BH_ERR_QUOTA */
 } bh_options;
 
 /* The declaration of an entry. Made by BULKHEAD_GATE only. Aligned, so that a
@@ -133,12 +149,21 @@ extern const bh_gate __stop_bulkhead_gates[]
 /* Creates the compartment `name` with the gates that the calling program or
  * shared object declares for it.
  * Errors: BH_ERR_NAME, _NAME_TAKEN, _OPTIONS, _NO_KEY, _TOO_MANY, _NO_MEMORY,
- * _LOCK, _TOO_MANY_ENTRIES, _NO_ALLOCATOR, _KERNEL; nothing is left behind. */
+ * _LOCK, _TOO_MANY_ENTRIES, _NO_ALLOCATOR, _KERNEL, _LEVEL (a sandbox cannot be
+ * had here), _DENIED (called in a sandbox); nothing is left behind. */
 static inline bh_status bh_create(const char* name, const bh_options* options,
                                   bh_compartment* created) {
   return bh_create_with_gates(name, options, __start_bulkhead_gates,
                               __stop_bulkhead_gates, created);
 }
+
+/* The heap that the root, vaults and sandboxes may all read and write: for what
+ * goes into a sandbox and comes out of it. Nobody runs in it; allocate from it
+ * by bh_malloc(), release by free(). It is made on the first call.
+ * Errors: BH_ERR_LEVEL without protection keys, _NO_MEMORY, _TOO_MANY,
+ * _NO_ALLOCATOR, _DENIED (it is not made yet, and the caller is in a sandbox).
+ */
+BULKHEAD_API bh_status bh_shared(bh_compartment* shared);
 
 /* Finds a live compartment. Errors: BH_ERR_NOT_FOUND. */
 BULKHEAD_API bh_status bh_find(const char* name, bh_compartment* found);
@@ -154,13 +179,53 @@ typedef struct bh_result {
 } bh_result;
 
 /* Runs the entry behind `gate` inside `compartment` and returns its value.
- * Errors: BH_ERR_DESTROYED, _ENTRY, _NO_MEMORY (no stack), _DEPTH, _KERNEL; the
+ * Errors: BH_ERR_DESTROYED, _ENTRY, _NO_MEMORY (no stack), _DEPTH, _KERNEL,
+ * _DENIED (called in a sandbox, and not allowed there: see bh_allow()); the
  * entry has then not run.
  * An exception that would leave the entry ends the process; longjmp must not
  * leave it. A thread may end in it, by pthread_exit() or cancelled. */
 BULKHEAD_API bh_result bh_call(bh_compartment compartment, const bh_gate* gate,
                                uint64_t a0, uint64_t a1, uint64_t a2,
                                uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* Allows code in `sandbox` to call the entry behind `gate`, which was declared
+ * by BULKHEAD_GATE for the compartment "root": bh_call({0, 0}, gate, ...)
+ * inside runs it in the root's domain, on the calling thread. What it gets as
+ * arguments is the sandbox's choice. Holds until the sandbox is destroyed.
+ * Errors: BH_ERR_DESTROYED (it is no live sandbox), _ENTRY (no entry of the
+ * root), _TOO_MANY_ENTRIES, _DENIED (called in a sandbox). */
+BULKHEAD_API bh_status bh_allow(bh_compartment sandbox, const bh_gate* gate);
+
+typedef enum bh_access {
+  BH_ACCESS_NONE = 0,
+  BH_ACCESS_READ = 1,
+  BH_ACCESS_READ_WRITE = 2
+} bh_access;
+
+/* Lets code in the domain of `to`, or in every domain, use the heap of `owner`,
+ * which was created with grants = BH_ON, as `access` says; {0, 0} is the root's
+ * domain, and so that of every vault called from it. Stacks stay closed. What
+ * is granted to one and to everyone adds up; BH_ACCESS_NONE revokes the one or
+ * the other. It ends with either compartment.
+ *
+ * What is given holds for every thread on return, but for those in a vault to
+ * which alone it was given: for them from their next call on. What is revoked
+ * no thread can use any more on return, running or blocked in a system call:
+ * the call then fails with EFAULT. To that end every thread is interrupted by a
+ * signal that libc does not let programs use (33, as setuid() does); calls that
+ * signals interrupt for good return EINTR. Without protection keys what is
+ * granted to one compartment is open to all threads while any is inside.
+ *
+ * A heap that a sandbox may write is the sandbox's: code that follows pointers
+ * in it, the owner's entries included, does what the sandbox wants.
+ * Errors: BH_ERR_DESTROYED (of either), _NO_GRANTS, _OPTIONS (no access of the
+ * three, or to itself), _KERNEL (there is no /proc/self/task; nothing has
+ * changed), _NO_ANSWER (after 10 s: one thread may still have the former
+ * rights), _DENIED (called in a sandbox), _NO_ALLOCATOR. Thread-safe. */
+BULKHEAD_API bh_status bh_grant(bh_compartment owner, bh_compartment to,
+                                bh_access access);
+BULKHEAD_API bh_status bh_grant_everyone(bh_compartment owner,
+                                         bh_access access);
 
 /* Runs `function(context)` with the compartment's heap open, on the caller's
  * own stack. For trusted code, and not for secrets: locals and spilled
@@ -193,6 +258,30 @@ BULKHEAD_API bh_compartment bh_owner(const void* pointer)
  * against its own heap. Async-signal-safe. */
 BULKHEAD_API int bh_is_outside(bh_compartment compartment, const void* pointer,
                                size_t size) BULKHEAD_NOT_FOLLOWED(2);
+
+/* 1 if every byte of [pointer, pointer + size) lies in the cages of
+ * `compartment`, else 0: also when the range wraps around, and for the root's
+ * handle. Of what came out of a sandbox, see this first. Async-signal-safe. */
+BULKHEAD_API int bh_is_inside(bh_compartment compartment, const void* pointer,
+                              size_t size) BULKHEAD_NOT_FOLLOWED(2);
+
+/* What an exception was that left an entry: NUL-terminated, cut where it is
+ * longer. `type` is as the C++ ABI mangles it. */
+typedef struct bh_exception {
+  char type[72];
+  char text[168];
+} bh_exception;
+
+/* Said within an entry of an exception that is about to leave it, for the
+ * caller; a call that ends so returns BH_ERR_EXCEPTION. BULKHEAD_ENTRY and
+ * Compartment::WithScope() say it by themselves. NULL is "". Async-signal-safe.
+ */
+BULKHEAD_API void bh_explain(const char* type, const char* text);
+
+/* What was last said so on this thread, and has not been asked for; empty
+ * strings otherwise. From a sandbox these are its words, no more.
+ * Async-signal-safe. */
+BULKHEAD_API bh_exception bh_explanation(void);
 
 /* The name of a live compartment, "root", or NULL for one that was destroyed.
  * The text lives as long as the compartment. Async-signal-safe. */

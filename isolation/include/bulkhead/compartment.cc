@@ -3,6 +3,9 @@
 
 #include "bulkhead/compartment.h"
 
+#include <cxxabi.h>
+#include <stdlib.h>
+
 namespace bulkhead {
 namespace {
 
@@ -17,12 +20,31 @@ absl::StatusCode CodeOf(bh_status status) {
   return absl::StatusCode::kUnknown;
 }
 
+// A type's name as the source has it.
+std::string Demangled(const char* mangled) {
+  int status = 0;
+  char* const name = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
+  std::string text = status == 0 ? name : mangled;
+  free(name);
+  return text;
+}
+
 }  // namespace
 
 absl::Status ToStatus(bh_status status, absl::string_view what) {
   if (status == BH_OK) return absl::OkStatus();
   return absl::Status(CodeOf(status),
                       absl::StrCat(what, ": ", bh_status_text(status)));
+}
+
+absl::Status internal_exception::ToStatus(const bh_exception& said,
+                                          absl::string_view gate) {
+  std::string what(gate);
+  if (said.type[0] != '\0') {
+    absl::StrAppend(&what, ": ", Demangled(said.type));
+  }
+  if (said.text[0] != '\0') absl::StrAppend(&what, ": ", said.text);
+  return bulkhead::ToStatus(BH_ERR_EXCEPTION, what);
 }
 
 absl::StatusOr<Compartment> Compartment::Find(const std::string& name) {

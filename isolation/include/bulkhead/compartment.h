@@ -34,6 +34,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "bulkhead/bulkhead.h"
+#include "bulkhead/exception.h"
 
 namespace bulkhead {
 
@@ -87,11 +88,14 @@ struct Signature<R (*)(Args...)> {
     }
   }
 
+  // An exception goes on to the gate, which ends it.
   template <R (*kFunction)(Args...)>
   static uint64_t Thunk(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
                         uint64_t a4, uint64_t a5) {
     const uint64_t registers[6] = {a0, a1, a2, a3, a4, a5};
-    return Invoke<kFunction>(registers, std::index_sequence_for<Args...>{});
+    return internal_exception::Explained([&registers] {
+      return Invoke<kFunction>(registers, std::index_sequence_for<Args...>{});
+    });
   }
 };
 
@@ -130,9 +134,19 @@ absl::Status ToStatus(bh_status status, absl::string_view what);
 // What every heap holds, as one line of JSON: see bh_stats().
 absl::StatusOr<std::string> Statistics();
 
+// What a domain may do with another compartment's heap.
+enum class Access {
+  kNone = BH_ACCESS_NONE,
+  kRead = BH_ACCESS_READ,
+  kReadWrite = BH_ACCESS_READ_WRITE
+};
+
 class Compartment {
  public:
   using Options = bh_options;
+
+  // The root, whose domain is that of code outside of compartments.
+  static Compartment Root() { return Compartment(bh_compartment{0, 0}); }
 
   // Creates a compartment with the gates that this program or shared object
   // declares under `name`. Errors are those of bh_create().
@@ -157,35 +171,47 @@ class Compartment {
 
   // Runs the gate's entry inside. Returns absl::StatusOr<R> for an entry that
   // returns R, absl::Status for one that returns nothing. On an error the entry
-  // has not run.
+  // has not run, unless it threw something: see exception.h for what is thrown
+  // again here.
   template <typename Function, typename... Args>
   auto Call(const Gate<Function>& gate, Args&&... args) const {
-    using Signature = internal_gate::Signature<Function>;
-    using R = typename Signature::Result;
     const bh_result result = CallWithArguments(
         gate, static_cast<Function>(nullptr), std::forward<Args>(args)...);
-    const auto status = static_cast<bh_status>(result.status);
-    if constexpr (std::is_void_v<R>) {
-      return ToStatus(status, gate.declaration()->name);
-    } else {
-      if (status != BH_OK) {
-        return absl::StatusOr<R>(ToStatus(status, gate.declaration()->name));
-      }
-      return absl::StatusOr<R>(internal_gate::FromRegister<R>(result.value));
+#ifdef __cpp_exceptions
+    if (result.status == BH_ERR_EXCEPTION) {
+      const bh_exception said = bh_explanation();
+      internal_exception::ThrowAgain(said);
+      return FromException(gate, said);
     }
+#endif
+    return FromResult(gate, result);
+  }
+
+  // The same, and throws nothing.
+  template <typename Function, typename... Args>
+  auto TryCall(const Gate<Function>& gate, Args&&... args) const {
+    return FromResult(gate,
+                      CallWithArguments(gate, static_cast<Function>(nullptr),
+                                        std::forward<Args>(args)...));
   }
 
   // Runs `body()` with the compartment's heap open, on the caller's stack: for
-  // trusted code, not for secrets. See bh_with_scope().
+  // trusted code, not for secrets. See bh_with_scope(). What it throws comes
+  // out as from Call().
   template <typename Body>
   absl::Status WithScope(Body&& body) const {
     auto run = [](void* context) {
-      (*static_cast<std::remove_reference_t<Body>*>(context))();
+      auto& wanted = *static_cast<std::remove_reference_t<Body>*>(context);
+      internal_exception::Explained(wanted);
     };
-    return ToStatus(
-        bh_with_scope(handle_, run,
-                      const_cast<void*>(static_cast<const void*>(&body))),
-        "WithScope");
+    const bh_status status = bh_with_scope(
+        handle_, run, const_cast<void*>(static_cast<const void*>(&body)));
+    if (status != BH_ERR_EXCEPTION) return ToStatus(status, "WithScope");
+    const bh_exception said = bh_explanation();
+#ifdef __cpp_exceptions
+    internal_exception::ThrowAgain(said);
+#endif
+    return internal_exception::ToStatus(said, "WithScope");
   }
 
   // Allocates from this compartment's heap from anywhere; nullptr when there is
@@ -195,6 +221,24 @@ class Compartment {
   // Whether no byte of the range belongs to this compartment.
   bool Outside(const void* pointer, size_t size) const {
     return bh_is_outside(handle_, pointer, size) != 0;
+  }
+
+  // Lets the domain of `to`, or every domain, use this compartment's heap; the
+  // compartment was created with grants = BH_ON. On return it is so in every
+  // thread: see bh_grant().
+  absl::Status Grant(const Compartment& to, Access access) const {
+    return ToStatus(
+        bh_grant(handle_, to.handle_, static_cast<bh_access>(access)), "Grant");
+  }
+  absl::Status GrantEveryone(Access access) const {
+    return ToStatus(bh_grant_everyone(handle_, static_cast<bh_access>(access)),
+                    "GrantEveryone");
+  }
+  absl::Status Revoke(const Compartment& from) const {
+    return Grant(from, Access::kNone);
+  }
+  absl::Status RevokeFromEveryone() const {
+    return GrantEveryone(Access::kNone);
   }
 
   absl::Status Destroy() const {
@@ -218,8 +262,48 @@ class Compartment {
                    registers[2], registers[3], registers[4], registers[5]);
   }
 
+  template <typename Function>
+  static auto FromException(const Gate<Function>& gate,
+                            const bh_exception& said) {
+    using R = typename internal_gate::Signature<Function>::Result;
+    absl::Status status =
+        internal_exception::ToStatus(said, gate.declaration()->name);
+    if constexpr (std::is_void_v<R>) {
+      return status;
+    } else {
+      return absl::StatusOr<R>(std::move(status));
+    }
+  }
+
+  template <typename Function>
+  static auto FromResult(const Gate<Function>& gate, const bh_result& result) {
+    using R = typename internal_gate::Signature<Function>::Result;
+    const auto status = static_cast<bh_status>(result.status);
+    if (status == BH_ERR_EXCEPTION) {
+      return FromException(gate, bh_explanation());
+    }
+    if constexpr (std::is_void_v<R>) {
+      return ToStatus(status, gate.declaration()->name);
+    } else {
+      if (status != BH_OK) {
+        return absl::StatusOr<R>(ToStatus(status, gate.declaration()->name));
+      }
+      return absl::StatusOr<R>(internal_gate::FromRegister<R>(result.value));
+    }
+  }
+
   bh_compartment handle_;
 };
+
+// Whether both name the same compartment. One that was destroyed and its
+// successor of the same name are two.
+inline bool operator==(const Compartment& a, const Compartment& b) noexcept {
+  return a.handle().id == b.handle().id &&
+         a.handle().generation == b.handle().generation;
+}
+inline bool operator!=(const Compartment& a, const Compartment& b) noexcept {
+  return !(a == b);
+}
 
 }  // namespace bulkhead
 

@@ -1,0 +1,22 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Where gates find a thread's stacks free.
+
+#ifndef BULKHEAD_ISOLATION_MONITOR_STACKS_H_
+#define BULKHEAD_ISOLATION_MONITOR_STACKS_H_
+
+#include "isolation/thread/thread_record.h"
+
+namespace bulkhead {
+
+// Puts down in the frame whose stack the caller of the monitor stands on, and
+// where the next gate into that compartment would have started. From now on one
+// starts below what is in use, with `room` bytes in between. A scope's code
+// stands on the stack of who opened it; code that made its own stack, on none
+// that gates start on. Runs in: the monitor.
+void KeepStack(ThreadRecord& record, uintptr_t room, Frame& frame);
+
+}  // namespace bulkhead
+
+#endif  // BULKHEAD_ISOLATION_MONITOR_STACKS_H_
