@@ -99,7 +99,7 @@ bool MakeLargeRoom(const Caller& caller, SizeClass size_class) {
   CacheBin& bin = caller.BinOf(size_class);
   const size_t size = SizeOf(size_class);
   const uint64_t budget = LargeBudget(CommittedBytes(RowOf(caller.id)));
-  if (bin.room >= kMostLargeRoom || size > budget) return false;
+  if (bin.room >= kMostLargeRoom || size > LargestWithin(budget)) return false;
   while (upkeep.large_bytes + size > budget) {
     if (!UsedFlag(caller, size_class) || !TakeLargeRoom(caller, size_class)) {
       return false;

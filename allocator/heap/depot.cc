@@ -6,7 +6,7 @@
 #include <array>
 
 #include "allocator/heap/allocation_bitmap.h"
-#include "allocator/heap/heap_monitor.h"
+#include "allocator/heap/arenas.h"
 #include "allocator/heap/page_map.h"
 #include "allocator/jemalloc/backend.h"
 #include "isolation/base/raw_log.h"

@@ -4,6 +4,7 @@
 #include "allocator/heap/heap_monitor.h"
 
 #include "allocator/heap/allocation_bitmap.h"
+#include "allocator/heap/arenas.h"
 #include "allocator/heap/depot.h"
 #include "allocator/heap/measure_monitor.h"
 #include "allocator/heap/page_map.h"
@@ -23,9 +24,6 @@
 namespace bulkhead {
 namespace {
 
-// By compartment. Guarded by the state of the compartment's row.
-constinit BULKHEAD_SEALED bulkhead_arena arenas[BH_MAX_COMPARTMENTS] = {};
-
 void InitialiseState(void* state) {
   bulkhead_backend_initialise_state(state, kBackendStateBytes);
 }
@@ -36,15 +34,10 @@ uintptr_t Commit(uint32_t owner, size_t bytes, size_t alignment) {
 
 bool HasHeap(CompartmentId id) { return ArenaOf(id) != BULKHEAD_NO_ARENA; }
 
-bool CreateHeap(CompartmentId id) {
-  if (!MakeDepots(id)) return false;
-  arenas[Index(id)] = bulkhead_backend_make_arena(Index(id));
-  return arenas[Index(id)] != BULKHEAD_NO_ARENA;
-}
+bool CreateHeap(CompartmentId id) { return MakeDepots(id) && MakeArenas(id); }
 
 void DiscardHeap(CompartmentId id) {
-  bulkhead_backend_destroy_arena(ArenaOf(id));
-  arenas[Index(id)] = BULKHEAD_NO_ARENA;
+  DestroyArenas(id);
   ForgetCounts(id);
   ForgetDepots(id);
   for (const HeapRun& run : RowOf(id).runs) {
@@ -148,7 +141,7 @@ FreeStatus FreeOnce(uintptr_t block, CompartmentId owner) {
 // they have been purged: nothing would ever come of those again.
 void GatherFreePages(CompartmentId id) {
   DrainDepots(id);
-  bulkhead_backend_purge(ArenaOf(id));
+  for (const bulkhead_arena arena : ArenasOf(id)) bulkhead_backend_purge(arena);
 }
 
 size_t TakeSmall(CompartmentId id, SizeClass size_class, uintptr_t* blocks,
@@ -169,11 +162,14 @@ void MapLarge(uintptr_t block, CompartmentId id) {
 
 uintptr_t TakeLarge(CompartmentId id, size_t size, size_t alignment,
                     bool& zeroed) {
-  const bulkhead_arena arena = ArenaOf(id);
-  uintptr_t block = bulkhead_backend_allocate(arena, size, alignment, &zeroed);
+  uintptr_t block =
+      bulkhead_backend_allocate(PagesArenaOf(id), size, alignment, &zeroed);
   if (block == 0 && size <= CommittedBytes(RowOf(id))) {
     GatherFreePages(id);
-    block = bulkhead_backend_allocate(arena, size, alignment, &zeroed);
+    for (const bulkhead_arena arena : ArenasOf(id)) {
+      block = bulkhead_backend_allocate(arena, size, alignment, &zeroed);
+      if (block != 0) break;
+    }
   }
   if (block != 0) MapLarge(block, id);
   return block;
@@ -440,7 +436,7 @@ bh_result Tick(ThreadRecord& record, uint64_t, uint64_t, uint64_t, uint64_t) {
   const CompartmentId id = record.caller;
   if (!HasHeap(id)) return {};
   LookAfterDepots(id);
-  bulkhead_backend_tick(ArenaOf(id));
+  for (const bulkhead_arena arena : ArenasOf(id)) bulkhead_backend_tick(arena);
   return {};
 }
 
@@ -455,22 +451,23 @@ bh_result Purge(ThreadRecord& record, uint64_t row, uint64_t, uint64_t,
 
 void BeforeFork() {
   LockDepots();
+  LockArenas();
   bulkhead_backend_before_fork();
 }
 
 void AfterForkInParent() {
   bulkhead_backend_after_fork_in_parent();
+  UnlockArenas();
   UnlockDepots();
 }
 
 void AfterForkInChild() {
   bulkhead_backend_after_fork_in_child();
+  UnlockArenas();
   UnlockDepots();
 }
 
 }  // namespace
-
-bulkhead_arena ArenaOf(CompartmentId id) { return arenas[Index(id)]; }
 
 void StartHeapMonitor() {
   heap_hooks.create = CreateHeap;

@@ -10,9 +10,6 @@
 
 #include <cstdint>
 
-#include "allocator/jemalloc/backend.h"
-#include "isolation/base/ids.h"
-
 namespace bulkhead {
 
 // Starts jemalloc and the root's heap, and registers the calls. Once.
@@ -32,10 +29,6 @@ enum class FreeStatus : uint64_t {
 };
 
 inline constexpr unsigned kLeftRowShift = 32;
-
-// The arena of a compartment that has a heap; BULKHEAD_NO_ARENA of another.
-// Runs in: the monitor.
-bulkhead_arena ArenaOf(CompartmentId id);
 
 // The status of Allocate.
 enum class AllocateStatus : uint64_t { kAsIs, kZeroed };

@@ -3,8 +3,8 @@
 
 #include "allocator/heap/measure_monitor.h"
 
+#include "allocator/heap/arenas.h"
 #include "allocator/heap/depot.h"
-#include "allocator/heap/heap_monitor.h"
 #include "allocator/heap/thread_cache.h"
 #include "allocator/jemalloc/backend.h"
 #include "isolation/arch/monitor.h"
@@ -68,10 +68,17 @@ MeasuredClass MeasureMoves(CompartmentId id, uint32_t size_class) {
     return {size_class, moved.allocations, moved.frees,   0,
             0,          moved.refills,     moved.flushes, moved.trips};
   }
-  bulkhead_class_stats moved;
-  bulkhead_backend_class_stats(ArenaOf(id), size_class, &moved);
-  return {size_class, moved.allocations, moved.frees, 0, 0,
-          0,          moved.flushes,     moved.trips};
+  MeasuredClass measured = {};
+  measured.size_class = size_class;
+  for (const bulkhead_arena arena : ArenasOf(id)) {
+    bulkhead_class_stats moved;
+    bulkhead_backend_class_stats(arena, size_class, &moved);
+    measured.allocations += moved.allocations;
+    measured.frees += moved.frees;
+    measured.flushes += moved.flushes;
+    measured.monitor_entries += moved.trips;
+  }
+  return measured;
 }
 
 // REQUIRES: the heap's memory is readable.
@@ -119,13 +126,16 @@ uint64_t MeasureClasses(ThreadRecord& record, CompartmentId id,
 }
 
 void MeasureAll(ThreadRecord& record, CompartmentId id) {
-  bulkhead_arena_stats stats;
-  bulkhead_backend_stats(ArenaOf(id), &stats);
-  MeasuredHeap measured;
-  measured.active_bytes = stats.active_bytes;
-  measured.dirty_bytes = stats.dirty_bytes;
-  measured.metadata_bytes = stats.metadata_bytes;
-  measured.free_blocks = stats.free_blocks + BlocksInDepots(id);
+  MeasuredHeap measured = {};
+  for (const bulkhead_arena arena : ArenasOf(id)) {
+    bulkhead_arena_stats stats;
+    bulkhead_backend_stats(arena, &stats);
+    measured.active_bytes += stats.active_bytes;
+    measured.dirty_bytes += stats.dirty_bytes;
+    measured.metadata_bytes += stats.metadata_bytes;
+    measured.free_blocks += stats.free_blocks;
+  }
+  measured.free_blocks += BlocksInDepots(id);
   measured.caches =
       Less(Load(counts[Index(id)].made), Load(counts[Index(id)].freed));
   measured.monitor_entries = MonitorEntriesOf(id);

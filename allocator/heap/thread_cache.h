@@ -90,12 +90,17 @@ constexpr uint32_t MostOf(SizeClass size_class) {
 }
 
 // The bytes of large blocks that a cache may hold, of a heap that has ever had
-// so many.
+// so many; and the largest block among them, so that a few blocks do not take
+// the room of many.
 constexpr uint64_t LargeBudget(uint64_t committed_bytes) {
   constexpr uint64_t kLeast = uint64_t{256} << 10;
   constexpr uint64_t kMost = uint64_t{8} << 20;
-  const uint64_t share = committed_bytes / 16;
+  const uint64_t share = committed_bytes / 48;
   return share < kLeast ? kLeast : share > kMost ? kMost : share;
+}
+constexpr uint64_t LargestWithin(uint64_t budget) {
+  constexpr uint64_t kLeast = uint64_t{64} << 10;
+  return budget / 16 < kLeast ? kLeast : budget / 16;
 }
 
 }  // namespace bulkhead

@@ -22,10 +22,10 @@ typedef struct arena_hooks_s {
 BULKHEAD_CONSTANT_AFTER_START static bulkhead_commit commit_pages;
 BULKHEAD_CONSTANT_AFTER_START static bulkhead_forget forget_pages;
 
-/* By arena: jemalloc reads the hooks as long as the arena lives, and arenas are
- * numbered densely and reused. */
-#define MOST_ARENAS 128
-static arena_hooks_t arena_hooks[MOST_ARENAS];
+/* By owner, once it has an arena: jemalloc reads the hooks as long as one lives.
+ */
+#define MOST_OWNERS 128
+static arena_hooks_t arena_hooks[MOST_OWNERS];
 
 static void* cage_alloc(extent_hooks_t* hooks, void* new_addr, size_t size,
                         size_t alignment, bool* zero, bool* commit,
@@ -133,14 +133,17 @@ bulkhead_arena bulkhead_backend_make_arena(uint32_t owner) {
   static const extent_hooks_t hooks = {cage_alloc, cage_dalloc, cage_destroy,
                                        NULL,       NULL,        NULL,
                                        cage_purge, cage_split,  cage_merge};
+  arena_hooks_t* own = &arena_hooks[owner];
   arena_config_t config;
   unsigned arena;
   size_t size = sizeof(arena);
 
-  assert(owner < MOST_ARENAS);
-  arena_hooks[owner].hooks = hooks;
-  arena_hooks[owner].owner = owner;
-  config.extent_hooks = &arena_hooks[owner].hooks;
+  assert(owner < MOST_OWNERS);
+  if (own->hooks.alloc == NULL) {
+    own->hooks = hooks;
+    own->owner = owner;
+  }
+  config.extent_hooks = &own->hooks;
   config.metadata_use_hooks = false;
   if (je_mallctl("experimental.arenas_create_ext", &arena, &size, &config,
                  sizeof(config)) != 0) {

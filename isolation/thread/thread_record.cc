@@ -53,6 +53,7 @@ ThreadRecord* Make() {
   if (initialise_backend_state != nullptr) {
     initialise_backend_state(record->backend_state);
   }
+  record->number = first == nullptr ? 0 : first->number + 1;
   record->next = first;
   __atomic_store_n(&first, record, __ATOMIC_RELEASE);
   return record;

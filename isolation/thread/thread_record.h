@@ -148,6 +148,7 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   uintptr_t sandbox_fs[BH_MAX_COMPARTMENTS] = {};
 
   int tid = 0;
+  uint32_t number = 0;   // how many records were made before
   bool exiting = false;  // its thread said goodbye, and may still run a little
   ThreadRecord* next = nullptr;
   uint32_t depth = 0;  // of frames

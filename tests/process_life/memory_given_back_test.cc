@@ -94,7 +94,8 @@ TEST(FreedMemory, GoesBackWhileTheProgramAllocatesALittle) {
   for (const size_t size : kSizes) FreeAll(TakeAll(size, LiveBytes()));
   std::vector<std::vector<char*>> left(4);
   RunThreads(4, [&left](int thread) {
-    for (const size_t size : {size_t{24}, size_t{3000}, 20 * kKiB}) {
+    for (const size_t size :
+         {size_t{24}, size_t{3000}, 20 * kKiB, 300 * kKiB}) {
       const auto blocks = TakeAll(size, LiveBytes() / 4);
       auto& own = left[static_cast<size_t>(thread)];
       own.insert(own.end(), blocks.begin(), blocks.end());
@@ -109,7 +110,9 @@ TEST(FreedMemory, GoesBackWhileTheProgramAllocatesALittle) {
 
 TEST(FreedMemory, GoesBackAtOnceByMallocTrim) {
   const size_t before = ResidentBytes();
-  for (const size_t size : kSizes) FreeAll(TakeAll(size, LiveBytes()));
+  RunThreads(3, [](int) {
+    for (const size_t size : kSizes) FreeAll(TakeAll(size, LiveBytes() / 3));
+  });
   EXPECT_EQ(malloc_trim(0), 1);
   EXPECT_LE(ResidentBytes(), before + 8 * kMiB);
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
@@ -82,7 +83,7 @@ TEST(StatisticsTest, OneThreadExactly) {
 }
 
 TEST(StatisticsTest, LargeBlocksOneByOne) {
-  constexpr size_t kCached = size_t{160} << 10;
+  constexpr size_t kCached = size_t{56} << 10;
   constexpr size_t kUncached = size_t{5} << 20;
   Blocks<4> cached(kCached);
   Blocks<2> uncached(kUncached);
@@ -323,6 +324,39 @@ TEST(StatisticsTest, Mallinfo2SaysTheSame) {
   EXPECT_EQ(info.hblkhd, 0u);
   EXPECT_GE(info.fordblks, info.fsmblks);
   blocks.Free();
+}
+
+// Each thread takes its blocks of whole pages where no other does, as far as
+// there are places; another frees them.
+TEST(StatisticsTest, LargeBlocksOfManyThreads) {
+  static constexpr uint64_t kThreads = 12;
+  static constexpr size_t kUncached = size_t{7} << 20;
+  const Snapshot before;
+  std::vector<std::unique_ptr<Blocks<3>>> taken(kThreads);
+  std::vector<std::thread> threads;
+  std::atomic<uint64_t> done{0};
+  for (auto& blocks : taken) {
+    threads.emplace_back([&blocks, &done] {
+      blocks = std::make_unique<Blocks<3>>(kUncached);
+      ++done;
+      Await([&done] { return done == kThreads; });
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const Snapshot during;
+  EXPECT_EQ(during.Class("root", kUncached, "live"), 3 * kThreads);
+  EXPECT_EQ(during.Class("root", kUncached, "allocations"), 3 * kThreads);
+  EXPECT_EQ(during.Class("root", kUncached, "monitor_entries"), 3 * kThreads);
+  EXPECT_GE(during.Heap("root", "active_bytes"),
+            before.Heap("root", "active_bytes") + 3 * kThreads * kUncached);
+  for (auto& blocks : taken) blocks->Free();
+  const Snapshot after;
+  EXPECT_EQ(after.Class("root", kUncached, "live"), 0u);
+  EXPECT_EQ(after.Class("root", kUncached, "frees"), 3 * kThreads);
+  EXPECT_GE(after.Heap("root", "dirty_bytes"), 3 * kThreads * kUncached);
+  malloc_trim(0);
+  const Snapshot trimmed;
+  EXPECT_LT(trimmed.Heap("root", "dirty_bytes"), kUncached);
 }
 
 // This program again, as one that runs another case and writes its counts at
