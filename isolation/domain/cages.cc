@@ -15,6 +15,7 @@ namespace {
 
 // Not in every libc's header: linux/mman.h.
 constexpr int kMlockOnFault = 1;
+constexpr int kDontNeedLocked = 24;
 
 constinit BULKHEAD_SEALED Lock cage_lock;
 
@@ -207,6 +208,18 @@ uintptr_t CommitStack(CompartmentRow& row) {
   if (!ProtectStack(row, pages) || !LockPages(row, pages)) return 0;
   ++row.stacks_made;
   return pages.end();
+}
+
+bool EmptyStack(CompartmentRow& row, uintptr_t end) {
+  LockHolder hold(row.heap_lock);
+  if (end <= row.stack_cages.begin || end > row.stack_cages.end()) return true;
+  const size_t index = (end - row.stack_cages.begin) / StackStride(row) - 1;
+  if (index >= row.stacks_made || StackPages(row, index).end() != end) {
+    return true;
+  }
+  const PageRange pages = StackPages(row, index);
+  return sys::Madvise(pages.begin, pages.bytes,
+                      row.traits.lock ? kDontNeedLocked : MADV_DONTNEED) == 0;
 }
 
 bool UpdateHeapProtection(CompartmentRow& row) {

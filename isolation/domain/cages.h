@@ -54,6 +54,11 @@ uintptr_t CommitHeap(CompartmentRow& row, size_t bytes, size_t alignment);
 // The upper end of a new stack with a guard below, or 0.
 uintptr_t CommitStack(CompartmentRow& row);
 
+// Gives the memory of a stack that nobody is on back to the kernel: it reads as
+// zeros. Does nothing where the row has no stack with this upper end. False:
+// the kernel refused.
+[[nodiscard]] bool EmptyStack(CompartmentRow& row, uintptr_t end);
+
 // Without keys: makes the compartment, or its heap alone, accessible to the
 // whole process or closes it, by who is inside and what is granted. False: the
 // kernel refused, and nothing may rely on either.

@@ -6,6 +6,7 @@
 #include "isolation/arch/gate.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/heap_hooks.h"
+#include "isolation/monitor/stacks.h"
 #include "isolation/thread/remembered.h"
 #include "isolation/thread/signal_action.h"
 
@@ -15,6 +16,7 @@ bh_result MonitorMarkExiting(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                              uint64_t) {
   record.exiting = true;
   LeaveCompartments(record);
+  EmptyStacks(record);
   return heap_hooks.leave(record);
 }
 

@@ -13,6 +13,7 @@
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/monitor/calls.h"
 #include "isolation/monitor/process.h"
+#include "isolation/monitor/stacks.h"
 #include "isolation/sys/lock.h"
 #include "isolation/sys/syscalls.h"
 
@@ -417,11 +418,13 @@ bool HasRoomForThread(const CompartmentRow& row) {
 }
 
 // 1: the thread has a stack there that it had not. A record that was another
-// thread's has its stack.
+// thread's has its stack, where that one may have left something: it may have
+// ended without a word, or come in again while it ended.
 bh_result GiveStack(ThreadRecord& record, CompartmentRow& row,
                     uint64_t tls_below, uint64_t tls_above) {
   const uint32_t id = Index(IdOf(row));
   uintptr_t end = record.stack_ends[id];
+  EmptyStackIn(record, row);
   if (end == 0) end = CommitStack(row);
   if (end == 0) return Result(BH_ERR_NO_MEMORY);
   record.stack_ends[id] = end;

@@ -3,6 +3,7 @@
 
 #include "isolation/monitor/stacks.h"
 
+#include "isolation/base/raw_log.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/reservation.h"
 
@@ -40,6 +41,16 @@ void KeepStack(ThreadRecord& record, uintptr_t room, Frame& frame) {
   frame.left = id;
   frame.stack = stack;
   if (is_known) stack = RoundDown(record.caller_stack - room, 64);
+}
+
+void EmptyStacks(const ThreadRecord& record) {
+  for (CompartmentRow& row : bulkhead_compartments) EmptyStackIn(record, row);
+}
+
+void EmptyStackIn(const ThreadRecord& record, CompartmentRow& row) {
+  const uintptr_t end = record.stack_ends[Index(IdOf(row))];
+  BULKHEAD_CHECK(end == 0 || EmptyStack(row, end),
+                 "the kernel refused to empty a thread's stack");
 }
 
 }  // namespace bulkhead

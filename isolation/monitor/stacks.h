@@ -17,6 +17,13 @@ namespace bulkhead {
 // that gates start on. Runs in: the monitor.
 void KeepStack(ThreadRecord& record, uintptr_t room, Frame& frame);
 
+// Empties the stacks of a thread that ends, or has ended, and has left all
+// compartments. They stay the record's. Runs in: the monitor.
+void EmptyStacks(const ThreadRecord& record);
+
+// Empties the one in `row`, which the thread is about to get.
+void EmptyStackIn(const ThreadRecord& record, CompartmentRow& row);
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_ISOLATION_MONITOR_STACKS_H_

@@ -6,14 +6,17 @@
 
 #include <linux/capability.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <string>
+#include <thread>
 
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
@@ -114,8 +117,9 @@ TEST(WipeTest, ReallocLeavesNothingBehindOfWholePages) {
   EXPECT_EQ(memory.Destroy(), absl::OkStatus());
 }
 
+constexpr size_t kLeft = 3000;
 uintptr_t LeaveOnStack() {
-  volatile char secret[64];
+  volatile char secret[kLeft];
   memset(const_cast<char*>(secret), 0x5a, sizeof(secret));
   __asm__ volatile("" : : "r"(secret) : "memory");
   auto left = reinterpret_cast<uintptr_t>(secret);
@@ -148,6 +152,67 @@ TEST(MappingTest, HeapAndStackCarryTheKey) {
   }
   EXPECT_EQ(memory.Destroy(), absl::OkStatus());
 }
+
+class ThreadsStack : public testing::TestWithParam<bh_switch> {
+ protected:
+  size_t Left(uintptr_t where) {
+    const auto* begin = reinterpret_cast<const char*>(where);
+    return memory_.Call(kCountNonZero, begin, kLeft).value();
+  }
+
+  const Compartment memory_ = [] {
+    bh_options options = {};
+    options.lock = GetParam();
+    return Make(options);
+  }();
+};
+
+TEST_P(ThreadsStack, IsEmptyOnceItHasEnded) {
+  uintptr_t where = 0;
+  size_t before = 0;
+  std::thread([&] {
+    where = memory_.Call(kLeaveOnStack).value();
+    // This call stands on the same stack, and overwrites a little of it.
+    before = Left(where);
+  }).join();
+  EXPECT_GT(before, kLeft / 2);
+  unsigned char resident = 1;
+  const uintptr_t page = where & ~uintptr_t{4095};
+  EXPECT_EQ(mincore(reinterpret_cast<void*>(page), 4096, &resident), 0);
+  EXPECT_EQ(resident & 1, 0);
+  EXPECT_EQ(Left(where), 0u);
+  EXPECT_EQ(memory_.Destroy(), absl::OkStatus());
+}
+
+// Of a thread that came in again while it ended, the next one finds nothing.
+TEST_P(ThreadsStack, IsEmptyForTheNextThread) {
+  struct Visit {
+    const Compartment* memory;
+    uintptr_t where;
+  } visit = {&memory_, 0};
+  // Later than Bulkhead's, which was there first.
+  pthread_key_t key;
+  ASSERT_EQ(pthread_key_create(&key,
+                               [](void* argument) {
+                                 auto* own = static_cast<Visit*>(argument);
+                                 own->where =
+                                     own->memory->Call(kLeaveOnStack).value();
+                               }),
+            0);
+  std::thread([&] { pthread_setspecific(key, &visit); }).join();
+  ASSERT_NE(visit.where, 0u);
+  EXPECT_GT(Left(visit.where), kLeft / 2);
+  size_t left = 1;
+  std::thread([&] { left = Left(visit.where); }).join();
+  EXPECT_EQ(left, 0u);
+  EXPECT_EQ(pthread_key_delete(key), 0);
+  EXPECT_EQ(memory_.Destroy(), absl::OkStatus());
+}
+
+INSTANTIATE_TEST_SUITE_P(LockedOrNot, ThreadsStack,
+                         testing::Values(BH_OFF, BH_ON), [](const auto& each) {
+                           return each.param == BH_ON ? "Locked" : "Unlocked";
+                         });
 
 TEST(LockTest, LocksHeapAndStack) {
   bh_options options = {};
