@@ -22,7 +22,8 @@ typedef struct arena_hooks_s {
 BULKHEAD_CONSTANT_AFTER_START static bulkhead_commit commit_pages;
 BULKHEAD_CONSTANT_AFTER_START static bulkhead_forget forget_pages;
 
-/* By owner, once it has an arena: jemalloc reads the hooks as long as one lives.
+/* By owner, once it has an arena: jemalloc reads the hooks as long as one
+ * lives.
  */
 #define MOST_OWNERS 128
 static arena_hooks_t arena_hooks[MOST_OWNERS];
