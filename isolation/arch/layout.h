@@ -13,13 +13,16 @@
 #define BH_MAX_ENTRIES 1024
 
 /* Rows of the monitor's table of calls. */
-#define BH_MONITOR_CALLS 48
+#define BH_MONITOR_CALLS 64
 /* The numbers of those that only gates make, from the first one on, and the
  * ways out of handlers: the last. */
 #define BH_CALL_ENTER_VAULT 23
 #define BH_CALL_LEAVE_GATE 26
 #define BH_CALL_LEAVE_HANDLER 27
 #define BH_MONITOR_STACK_BYTES 32768
+/* Above it: where the frame is made that a handler returns by, and at the upper
+ * end what handlers interrupted. */
+#define BH_SIGNAL_FRAME_BYTES 16384
 
 /* ThreadRecord, reached through the GS base. Records lie at multiples of their
  * size, so that no part of one is taken for another. */

@@ -45,7 +45,8 @@ bulkhead::ThreadRecord* bulkhead_attach_plain(uintptr_t fs_base);
 void bulkhead_signal_entry_pku(void);
 void bulkhead_signal_entry_plain(void);
 void bulkhead_signal_return(void);
-[[noreturn]] void bulkhead_leave_handler(const void* context);
+[[noreturn]] void bulkhead_leave_handler(const void* context,
+                                         uint64_t has_pushed);
 
 // See domain_gate.S. REQUIRES: as above.
 bh_result bulkhead_domain_call(uint64_t call, uint64_t handle,

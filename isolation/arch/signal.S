@@ -15,11 +15,12 @@
  *     Without keys: bulkhead_handle_signal() does all of it.
  *   bulkhead_signal_return
  *     Returns from a handler, as libc's restorer does.
- *   bulkhead_leave_handler(context)
- *     Ends a handler for which the record's domain had to be another than the
- *     interrupted one: has the monitor go back to that one, and returns from the signal at once, since the interrupted domain may have
- *     no right to the stack that the handler ran on. REQUIRES: all signals that
- *     can wait are blocked.
+ *   bulkhead_leave_handler(context, has_pushed)
+ *     Ends a handler of a thread with a record: has the monitor go back to the
+ *     interrupted domain, if the handler left it, and make a frame of its own
+ *     of what `context` says but for rights, in memory that nobody else writes.
+ *     Returns from the signal by that frame. REQUIRES: all signals that can
+ *     wait are blocked.
  *
  * No stack is touched before the rights to do so are there.
  *
@@ -145,11 +146,14 @@ bulkhead_signal_return:
 bulkhead_leave_handler:
 	endbr64
 	mov	rsp, rdi
+	mov	r10, rsi
+	mov	rsi, rdi
 	xor	edi, edi
 	ENTER_MONITOR
 	mov	edi, BH_CALL_LEAVE_HANDLER
 	CALL_MONITOR
-	/* Within the monitor's rights the frame can be read, whatever it lies on. */
+	/* Only within the monitor's rights can that frame be read. */
+	mov	rsp, r14
 	mov	eax, BH_SYS_RT_SIGRETURN
 	syscall
 	ud2

@@ -139,10 +139,11 @@ void* AllocateRecord(size_t bytes, size_t alignment) {
 }
 
 uintptr_t AllocateMonitorStack() {
-  constexpr size_t kStride = BH_MONITOR_STACK_BYTES + kPageBytes;
+  constexpr size_t kBytes = BH_MONITOR_STACK_BYTES + BH_SIGNAL_FRAME_BYTES;
+  constexpr size_t kStride = kBytes + kPageBytes;
   LockHolder hold(lock);
   if (next_stack + kStride > reservation.frames().end()) return 0;
-  const PageRange stack = {next_stack + kPageBytes, BH_MONITOR_STACK_BYTES};
+  const PageRange stack = {next_stack + kPageBytes, kBytes};
   const bool tagged = frames_key != kUntagged;
   const long opened =
       tagged ? sys::PkeyMprotect(stack.begin, stack.bytes,
@@ -150,7 +151,7 @@ uintptr_t AllocateMonitorStack() {
              : sys::Mprotect(stack.begin, stack.bytes, PROT_READ | PROT_WRITE);
   if (opened != 0) return 0;
   next_stack += kStride;
-  return stack.end();
+  return stack.begin + BH_MONITOR_STACK_BYTES;
 }
 
 void LockMetadataRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Acquire(); }

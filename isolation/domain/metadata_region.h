@@ -49,7 +49,7 @@ void* AllocateMetadata(size_t bytes, size_t alignment);
 void* AllocateRecord(size_t bytes, size_t alignment);
 
 // The upper end of a new stack of BH_MONITOR_STACK_BYTES with a guard page
-// below, or 0. Thread-safe.
+// below and BH_SIGNAL_FRAME_BYTES above, or 0. Thread-safe.
 uintptr_t AllocateMonitorStack();
 
 // Held around fork(), so that the child inherits the lock free.

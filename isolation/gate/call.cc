@@ -86,19 +86,21 @@ bh_result AnswerOtherDomain(ThreadRecord& record, const Request& request) {
   return Retry(request);
 }
 
-// Where the thread has no record yet, or a handler ran on its alternate stack.
+// Where the thread has no record yet, a handler ran on its alternate stack, or
+// signals must wait.
 bh_result AnswerShut(const Request& request) {
   ThreadRecord& record = *CurrentRecord();
   if (record.current != kRoot) return CallThroughMonitor(request);
-  if (!IsOnHandlerStack(record)) {
+  if (!MustBlockSignals(record)) {
     CallMonitor(record, MonitorCall::kOpenGates, 1);
     return Retry(request);
   }
-  const SignalsBlocked blocked;
   bh_result result = {};
-  CallMonitor(record, MonitorCall::kOpenGates, 1);
-  Guarded([&] { result = Retry(request); },
-          [&] { CallMonitor(record, MonitorCall::kOpenGates, 0); });
+  WithSignalsBlocked([&] {
+    CallMonitor(record, MonitorCall::kOpenGates, 1);
+    Guarded([&] { result = Retry(request); },
+            [&] { CallMonitor(record, MonitorCall::kOpenGates, 0); });
+  });
   return result;
 }
 
@@ -136,8 +138,11 @@ bh_result CallWithoutKeys(const Request& request) {
   const uint64_t entry =
       EntryIndex(bulkhead_compartments[request.compartment.id], request.gate);
   if (__builtin_expect(IsOnHandlerStack(*CurrentRecord()), false)) {
-    const SignalsBlocked blocked;
-    return CallByPages(request.compartment, entry, request.arguments);
+    bh_result result = {};
+    WithSignalsBlocked([&] {
+      result = CallByPages(request.compartment, entry, request.arguments);
+    });
+    return result;
   }
   return CallByPages(request.compartment, entry, request.arguments);
 }
@@ -192,6 +197,12 @@ bh_status CallInScope(bh_compartment compartment, void (*function)(void*),
           ? MakeHome(record, compartment)
           : PrepareThread(record, CompartmentId{compartment.id});
   if (prepared != BH_OK) return prepared;
+  if (signals_wait) {
+    bh_status status = BH_OK;
+    WithSignalsBlocked(
+        [&] { status = ScopeWithKey(record, compartment, function, context); });
+    return status;
+  }
   return ScopeWithKey(record, compartment, function, context);
 }
 

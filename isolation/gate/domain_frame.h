@@ -13,7 +13,9 @@
 #define BULKHEAD_ISOLATION_GATE_DOMAIN_FRAME_H_
 
 #include "isolation/arch/gate.h"
+#include "isolation/sys/syscalls.h"
 #include "isolation/thread/current.h"
+#include "isolation/thread/handler_stack.h"
 #include "isolation/thread/thread_record.h"
 
 namespace bulkhead {
@@ -30,6 +32,14 @@ bh_status Guarded(Body body, Undo undo) {
   return static_cast<bh_status>(bulkhead_guarded(
       [](void* context) { static_cast<Both*>(context)->body(); },
       [](void* context) { static_cast<Both*>(context)->undo(); }, &both));
+}
+
+// Runs body() with all signals blocked that can wait, as Guarded() does.
+template <typename Body>
+bh_status WithSignalsBlocked(Body body) {
+  uint64_t before = 0;
+  sys::SetSignalMask(&kAllButFaults, &before);
+  return Guarded(body, [&before] { sys::SetSignalMask(&before, nullptr); });
 }
 
 // Makes the rights that the thread has now its record's domain, with `next` as

@@ -5,6 +5,7 @@
 
 #include "isolation/arch/monitor.h"
 #include "isolation/domain/cages.h"
+#include "isolation/gate/domain_frame.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/monitor/process.h"
 #include "isolation/sandbox/bind.h"
@@ -25,11 +26,10 @@ bh_result Enter(const ThreadRecord& record, MonitorCall number,
   const auto enter = [&] {
     return bulkhead_domain_call(call, AsNumber(compartment), gate, arguments);
   };
-  if (IsOnHandlerStack(record)) {
-    const SignalsBlocked blocked;
-    return enter();
-  }
-  return enter();
+  if (!MustBlockSignals(record)) return enter();
+  bh_result result = {};
+  WithSignalsBlocked([&] { result = enter(); });
+  return result;
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "isolation/arch/gate.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/cages.h"
-#include "isolation/domain/grants.h"
 #include "isolation/monitor/calls.h"
 #include "isolation/monitor/stacks.h"
 
@@ -16,6 +15,8 @@ namespace {
 // What the way from the call of the monitor to the switch of stacks may still
 // use of this one: the frames of bh_call() and of the gate, some hundred bytes.
 constexpr uintptr_t kGateRoom = 2048;
+
+}  // namespace
 
 void PopFrame(ThreadRecord& record, FrameKind kind) {
   BULKHEAD_CHECK(record.depth > 0, "a thread's frame stack is empty");
@@ -27,8 +28,6 @@ void PopFrame(ThreadRecord& record, FrameKind kind) {
   record.fs_next = frame.fs_base;
   SetDomain(record, frame.pkru, frame.current);
 }
-
-}  // namespace
 
 bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,
                            uint64_t, uint64_t) {
@@ -54,44 +53,9 @@ bh_result MonitorPushFrame(ThreadRecord& record, uint64_t raw_next, uint64_t,
   return {};
 }
 
-// For a signal's handler, which is back in the root's rights already.
-bh_result MonitorPushRoot(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
-                          uint64_t) {
-  BULKHEAD_CHECK(record.depth < kAllFrames, "a thread's frame stack is full");
-  const CompartmentId left = record.current;
-  record.frames[record.depth++] = {record.pkru,
-                                   left,
-                                   left,
-                                   kRoot,
-                                   record.stacks[Index(left)],
-                                   FrameKind::kHandler,
-                                   record.fs_base,
-                                   record.gate_fs,
-                                   0};
-  record.fs_next = record.thread_fs;
-  SetDomain(record, RootRights(), kRoot);
-  return {};
-}
-
-// For a handler that does not return to what it interrupted.
-bh_result MonitorLeaveAll(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
-                          uint64_t) {
-  BULKHEAD_CHECK(record.caller == kRoot,
-                 "a compartment wanted to leave for the root's domain");
-  record.fs_next = record.thread_fs;
-  LeaveCompartments(record);
-  return {};
-}
-
 bh_result MonitorPopFrame(ThreadRecord& record, uint64_t, uint64_t, uint64_t,
                           uint64_t) {
   PopFrame(record, FrameKind::kDomain);
-  return {};
-}
-
-bh_result MonitorLeaveHandler(ThreadRecord& record, uint64_t, uint64_t,
-                              uint64_t, uint64_t) {
-  PopFrame(record, FrameKind::kHandler);
   return {};
 }
 

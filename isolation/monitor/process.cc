@@ -18,6 +18,7 @@
 #include "isolation/sys/syscalls.h"
 #include "isolation/thread/handler_stack.h"
 #include "isolation/thread/signal_action.h"
+#include "isolation/thread/signal_frame.h"
 #include "isolation/thread/thread_record.h"
 
 constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_owned_pkru = 0;
@@ -85,6 +86,9 @@ void ChooseEnforcement(const Options& options) {
         may_have_sandboxes ? Bits(keys.monitor()) : bulkhead_deferring_pkru;
     metadata_key = keys.Fixed(KeyUse::kMetadata);
     frames_key = keys.Fixed(KeyUse::kFrames);
+    LearnFrames();
+    signals_wait =
+        static_cast<SignalDelivery>(options.signals) == SignalDelivery::kStrict;
     bulkhead_vector_state = VectorState();
     return;
   }

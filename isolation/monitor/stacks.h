@@ -17,6 +17,10 @@ namespace bulkhead {
 // that gates start on. Runs in: the monitor.
 void KeepStack(ThreadRecord& record, uintptr_t room, Frame& frame);
 
+// Goes back to the domain that the thread left last. REQUIRES: it left it so.
+// Runs in: the monitor.
+void PopFrame(ThreadRecord& record, FrameKind kind);
+
 // Empties the stacks of a thread that ends, or has ended, and has left all
 // compartments. They stay the record's. Runs in: the monitor.
 void EmptyStacks(const ThreadRecord& record);

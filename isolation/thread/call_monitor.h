@@ -26,7 +26,7 @@ inline bh_result CallMonitorFrom(CompartmentId row, ThreadRecord& record,
     return bulkhead_monitor_pku(number | uint64_t{Index(row)} << 32, a0, a1, a2,
                                 a3);
   };
-  if (__builtin_expect(IsOnHandlerStack(record), false)) {
+  if (__builtin_expect(MustBlockSignals(record), false)) {
     const SignalsBlocked blocked;
     return enter();
   }

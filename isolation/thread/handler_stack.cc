@@ -3,9 +3,12 @@
 
 #include "isolation/thread/handler_stack.h"
 
+#include "isolation/base/sealed.h"
 #include "isolation/thread/call_monitor.h"
 
 namespace bulkhead {
+
+constinit BULKHEAD_CONSTANT_AFTER_START bool signals_wait = false;
 
 void NoteHandlerStack(const ucontext_t& context) {
   const PageRange stack = {reinterpret_cast<uintptr_t>(context.uc_stack.ss_sp),

@@ -5,7 +5,8 @@
 // alternate stack. The kernel tells by the stack pointer alone whether that one
 // is in use: were the next signal to come on the monitor's stack or on a
 // compartment's, it would start at the top of the alternate stack, over the
-// frames of the handler. So signals are blocked meanwhile.
+// frames of the handler. So signals are blocked meanwhile; and elsewhere too,
+// where the process wants that.
 
 #ifndef BULKHEAD_ISOLATION_THREAD_HANDLER_STACK_H_
 #define BULKHEAD_ISOLATION_THREAD_HANDLER_STACK_H_
@@ -47,6 +48,16 @@ class SignalsBlocked {
 inline bool IsOnHandlerStack(const ThreadRecord& record) {
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   return here - record.handler_stack.begin < record.handler_stack.bytes;
+}
+
+// Whether signals wait while a thread is in a compartment or in the monitor, as
+// the option signals=strict asks where there are keys. Set once at start.
+extern bool signals_wait;
+
+// Whether signals must be blocked while the thread of `record`, the caller, is
+// on another stack than its own.
+inline bool MustBlockSignals(const ThreadRecord& record) {
+  return signals_wait || IsOnHandlerStack(record);
 }
 
 // Puts down in the thread's record which alternate stack its handler runs on,

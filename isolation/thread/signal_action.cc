@@ -226,10 +226,18 @@ bool EnterRootDomain() {
   return !is_in_root;
 }
 
-// The way back, and out of the handler. REQUIRES: signals that can wait are
-// blocked.
-[[noreturn]] void LeaveRootDomain(const ucontext_t& context) {
-  bulkhead_leave_handler(&context);
+// Has the monitor remember the rights of what was interrupted, if the record
+// does not tell them: what the frame says when the handler returns is nobody's
+// word. REQUIRES: nothing of the program's has run in this handler.
+void NoteInterrupted(const ucontext_t& context, bool has_pushed) {
+  ThreadRecord* record = FindOwnRecord();
+  Pkru pkru;
+  if (record == nullptr || !InterruptedPkru(context, pkru)) return;
+  pkru = pkru & Pkru{bulkhead_owned_pkru};
+  if (pkru == InterruptedDomain(*record, has_pushed).pkru) return;
+  CallMonitorFrom(kRoot, *record, MonitorCall::kNoteInterrupted,
+                  reinterpret_cast<uintptr_t>(&context), Bits(pkru),
+                  has_pushed ? 1 : 0, 0);
 }
 
 void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
@@ -377,18 +385,24 @@ void bulkhead_handle_signal(int signal, void* raw_info, void* raw_context) {
   auto& context = *static_cast<ucontext_t*>(raw_context);
   if (bulkhead::Defer(signal, info, context)) return;
   // First of all: errno may be the interrupted domain's alone.
-  const bool entered = bulkhead::EnterRootDomain();
-  const bulkhead::InterruptedRights rights(bulkhead::FindOwnRecord(), entered);
+  const bool has_pushed = bulkhead::EnterRootDomain();
+  const bulkhead::ThreadRecord* record = bulkhead::FindOwnRecord();
   const bulkhead::SavedErrno saved_errno;
-  const bool answered = signal == SIGSEGV &&
-                        bulkhead::fault_handler != nullptr &&
-                        bulkhead::fault_handler(info, context, rights.before());
+  const bool answered =
+      signal == SIGSEGV && bulkhead::fault_handler != nullptr &&
+      bulkhead::fault_handler(
+          info, context,
+          record == nullptr ? bulkhead::InterruptedDomain()
+                            : bulkhead::InterruptedDomain(*record, has_pushed));
+  if (bulkhead::enforcement == bulkhead::Enforcement::kPku) {
+    bulkhead::NoteInterrupted(context, has_pushed);
+  }
   saved_errno.Restore();
   if (!answered) bulkhead::CallHandler(signal, info, context);
   if (bulkhead::enforcement != bulkhead::Enforcement::kPku) return;
   bulkhead::sys::SetSignalMask(&bulkhead::kAllButFaults, nullptr);
-  rights.Settle(bulkhead::FindOwnRecord(), context);
-  if (entered) bulkhead::LeaveRootDomain(context);
+  if (bulkhead::FindOwnRecord() == nullptr) return;
+  bulkhead_leave_handler(&context, has_pushed ? 1 : 0);
 }
 
 void bulkhead_fault_in_monitor(int, const void* raw_info,

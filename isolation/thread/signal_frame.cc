@@ -6,15 +6,117 @@
 #include <cpuid.h>
 
 #include "isolation/arch/gate.h"
+#include "isolation/arch/layout.h"
 #include "isolation/arch/monitor.h"
+#include "isolation/base/raw_log.h"
+#include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
+#include "isolation/domain/reservation.h"
 #include "isolation/thread/current.h"
 
 namespace bulkhead {
 namespace {
 
-constexpr uint32_t kPkruState = 9;               // its component of XSAVE
+constexpr uint32_t kPkruState = 9;  // its component of XSAVE
+constexpr uint64_t kPkruFeature = uint64_t{1} << kPkruState;
 constexpr uint32_t kExtendedMagic = 0x46505853;  // FP_XSTATE_MAGIC1
+constexpr uint32_t kMagicAtEnd = 0x46505845;     // FP_XSTATE_MAGIC2
+
+// What a process has only once it has asked for it: AMX's tiles. Whether the
+// thread has used them since is not to be told from outside the kernel.
+constexpr uint64_t kOnRequest = uint64_t{1} << 18;
+
+// The kernel's context, which is shorter than libc's, and where it and the
+// XSAVE area go in a frame that is made anew.
+constexpr size_t kContextBytes = BH_CONTEXT_SIGMASK + sizeof(uint64_t);
+constexpr size_t kContextPlace = 64;
+constexpr size_t kExtendedPlace = 512;
+static_assert(kContextPlace + kContextBytes <= kExtendedPlace);
+
+// Of the XSAVE area: where struct _fpx_sw_bytes stands, where the header
+// begins, and where it ends.
+constexpr size_t kSoftwareBytes = 464;
+constexpr size_t kHeader = 512;
+constexpr size_t kHeaderEnd = 576;
+
+constexpr size_t kPlaceBytes =
+    BH_SIGNAL_FRAME_BYTES - kMostInterrupted * sizeof(Interrupted);
+
+struct Layout {
+  uint64_t features = 0;  // the kernel's
+  uint32_t bytes = 0;     // of the area, without what is had on request
+  uint32_t most_bytes = 0;
+  uint32_t pkru = 0;  // where it stands in the area
+};
+constinit BULKHEAD_CONSTANT_AFTER_START Layout layout;
+
+// Of an area that holds these features: as the kernel computes it
+// (xstate_calculate_size(), arch/x86/kernel/fpu/xstate.c).
+[[maybe_unused]] uint32_t BytesOf(uint64_t features) {
+  const auto last = static_cast<uint32_t>(63 - __builtin_clzll(features));
+  if (last < 2) return kHeaderEnd;
+  uint32_t size, offset, c, d;
+  if (__get_cpuid_count(0xd, last, &size, &offset, &c, &d) == 0) return 0;
+  return offset + size;
+}
+
+constexpr char kNoPlace[] =
+    "a signal frame has no place for rights: something has overwritten it";
+
+void CheckIsTheRoots(PageRange memory) {
+  const auto is_bulkheads = [](uintptr_t address) {
+    CompartmentId owner = kRoot;
+    return reservation.Contains(address) &&
+           (!FindOwner(address, owner) || owner != kRoot);
+  };
+  const PageRange sealed = SealedData();
+  BULKHEAD_CHECK(memory.bytes != 0 && memory.end() > memory.begin &&
+                     !is_bulkheads(memory.begin) &&
+                     !is_bulkheads(memory.end() - 1) &&
+                     (memory.end() <= sealed.begin ||
+                      memory.begin >= sealed.begin + sealed.bytes),
+                 "a signal frame names memory of Bulkhead's: something has "
+                 "overwritten it");
+}
+
+// To where nobody else writes first; then what it says of itself is looked at.
+// The kernel takes a frame that says something else for one without rights, and
+// gives the thread all there are.
+[[maybe_unused]] void CopyExtended(uintptr_t from, unsigned char* area,
+                                   Pkru rights) {
+  const auto word = [area](size_t offset, auto value) {
+    __builtin_memcpy(&value, area + offset, sizeof(value));
+    return value;
+  };
+  BULKHEAD_CHECK(from != 0, kNoPlace);
+  CheckIsTheRoots({from, layout.most_bytes + sizeof(kMagicAtEnd)});
+  __builtin_memcpy(area, reinterpret_cast<const void*>(from), kHeaderEnd);
+  const auto bytes = word(kSoftwareBytes + 16, uint32_t{0});
+  const auto features = word(kSoftwareBytes + 8, uint64_t{0});
+  const bool has_more = bytes != layout.bytes;
+  bool is_known =
+      (has_more ? layout.most_bytes == bytes : true) &&
+      features ==
+          (has_more ? layout.features : layout.features & ~kOnRequest) &&
+      word(kSoftwareBytes, uint32_t{0}) == kExtendedMagic &&
+      word(kSoftwareBytes + 4, uint32_t{0}) == bytes + sizeof(kMagicAtEnd);
+  if (is_known) {
+    __builtin_memcpy(area + kHeaderEnd,
+                     reinterpret_cast<const void*>(from + kHeaderEnd),
+                     bytes + sizeof(kMagicAtEnd) - kHeaderEnd);
+    is_known = word(bytes, uint32_t{0}) == kMagicAtEnd;
+  }
+  BULKHEAD_CHECK(is_known, kNoPlace);
+  // PKRU as after reset stands nowhere, and opens everything.
+  const auto in_use = word(kHeader, uint64_t{0});
+  const uint32_t others =
+      (in_use & kPkruFeature) != 0 ? word(layout.pkru, uint32_t{0}) : 0;
+  const uint32_t pkru =
+      (others & ~bulkhead_owned_pkru) | (Bits(rights) & bulkhead_owned_pkru);
+  const uint64_t now_in_use = in_use | kPkruFeature;
+  __builtin_memcpy(area + kHeader, &now_in_use, sizeof(now_in_use));
+  __builtin_memcpy(area + layout.pkru, &pkru, sizeof(pkru));
+}
 
 // Where PKRU of the interrupted code stands in the XSAVE area of the signal
 // frame (Linux, arch/x86/include/uapi/asm/sigcontext.h). nullptr: the frame has
@@ -31,17 +133,15 @@ unsigned char* FindPkru(const ucontext_t& context, bool& is_reset) {
   // struct _fpx_sw_bytes stands in the last 48 bytes of the legacy area; the
   // header's first word, XSTATE_BV, says which components are not as after
   // reset.
-  if (static_cast<uint32_t>(word(464)) != kExtendedMagic) return nullptr;
-  if ((word(464 + 8) & (1u << kPkruState)) == 0) return nullptr;
-  if ((word(512) & (1u << kPkruState)) == 0) {
+  if (static_cast<uint32_t>(word(kSoftwareBytes)) != kExtendedMagic) {
+    return nullptr;
+  }
+  if ((word(kSoftwareBytes + 8) & kPkruFeature) == 0) return nullptr;
+  if ((word(kHeader) & kPkruFeature) == 0) {
     is_reset = true;
     return nullptr;
   }
-  uint32_t size, offset, c, d;
-  if (__get_cpuid_count(0xd, kPkruState, &size, &offset, &c, &d) == 0) {
-    return nullptr;
-  }
-  return area + offset;
+  return area + layout.pkru;
 }
 
 }  // namespace
@@ -83,31 +183,43 @@ InterruptedDomain::InterruptedDomain(const ThreadRecord& record, bool entered)
   current = last.current;
 }
 
-InterruptedRights::InterruptedRights(const ThreadRecord* record, bool entered)
-    : entered_(entered),
-      had_record_(record != nullptr),
-      refreshes_(had_record_ ? record->refreshes : 0),
-      before_(had_record_ ? InterruptedDomain(*record, entered)
-                          : InterruptedDomain()) {}
+void LearnFrames() {
+#ifndef BULKHEAD_MODELLED
+  if (enforcement != Enforcement::kPku) return;
+  uint32_t low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  layout.features = low | uint64_t{high} << 32;
+  layout.bytes = BytesOf(layout.features & ~kOnRequest);
+  layout.most_bytes = BytesOf(layout.features);
+  uint32_t size, c, d;
+  const bool has_leaf =
+      __get_cpuid_count(0xd, kPkruState, &size, &layout.pkru, &c, &d) != 0;
+  BULKHEAD_CHECK(has_leaf && (layout.features & kPkruFeature) != 0 &&
+                     kExtendedPlace + layout.most_bytes + sizeof(kMagicAtEnd) <=
+                         kPlaceBytes,
+                 "signal frames are of an unknown form");
+#endif
+}
 
-void InterruptedRights::Settle(const ThreadRecord* record,
-                               ucontext_t& context) const {
-  if (record == nullptr || (had_record_ && record->refreshes == refreshes_)) {
-    return;
+uintptr_t RebuildFrame(uintptr_t context, uintptr_t place, Pkru rights) {
+  CheckIsTheRoots({context, kContextBytes});
+  const uintptr_t made = place + kContextPlace;
+  auto& copy = *reinterpret_cast<ucontext_t*>(made);
+  __builtin_memcpy(&copy, reinterpret_cast<const void*>(context),
+                   kContextBytes);
+  if ((copy.uc_stack.ss_flags & SS_DISABLE) == 0) {
+    CheckIsTheRoots({reinterpret_cast<uintptr_t>(copy.uc_stack.ss_sp),
+                     copy.uc_stack.ss_size});
   }
-  Pkru pkru;
-  if (!InterruptedPkru(context, pkru)) return;
-  const InterruptedDomain now(*record, entered_);
-  Pkru rights = now.pkru;
-  // A thread that had no record is in the root's domain from its first on.
-  if (had_record_) {
-    CompartmentId id;
-    // Those of the ways into the monitor are nobody's grant.
-    if (!FindDomain(pkru, before_.pkru, before_.current, id)) return;
-    if (id != before_.current) rights = rights & Pkru{RowOf(id).open_mask};
-  }
-  const Pkru owned{bulkhead_owned_pkru};
-  SetInterruptedPkru(context, (pkru & ~owned) | rights);
+  const auto extended = reinterpret_cast<uintptr_t>(copy.uc_mcontext.fpregs);
+  auto* area = reinterpret_cast<unsigned char*>(place + kExtendedPlace);
+#ifdef BULKHEAD_MODELLED
+  (void)rights, (void)extended, (void)area;
+#else
+  CopyExtended(extended, area, rights);
+  copy.uc_mcontext.fpregs = reinterpret_cast<fpregset_t>(area);
+#endif
+  return made;
 }
 
 }  // namespace bulkhead

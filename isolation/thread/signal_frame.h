@@ -33,25 +33,15 @@ struct InterruptedDomain {
   CompartmentId current = kRoot;
 };
 
-// Keeps the interrupted code's rights in step with its record's while a handler
-// runs. Begins as the handler does, once the record tells of the root's domain.
-class InterruptedRights {
- public:
-  // `record` may be nullptr: the thread had none.
-  InterruptedRights(const ThreadRecord* record, bool entered);
+// Finds out what frames look like on this machine. Once, at start.
+void LearnFrames();
 
-  const InterruptedDomain& before() const { return before_; }
-
-  // Changes the frame if the record's rights have changed. REQUIRES: signals
-  // that can wait are blocked until the handler has been left.
-  void Settle(const ThreadRecord* record, ucontext_t& context) const;
-
- private:
-  const bool entered_;
-  const bool had_record_;
-  const uint64_t refreshes_;
-  const InterruptedDomain before_;
-};
+// Makes at `place`, of BH_SIGNAL_FRAME_BYTES, a frame that returns to what
+// `context` says, but with `rights` to what is Bulkhead's. Returns where the
+// stack pointer must be for that. Ends the process if the frame has no place
+// for rights, or names memory of Bulkhead's: something has overwritten it.
+// Runs in: the monitor.
+uintptr_t RebuildFrame(uintptr_t context, uintptr_t place, Pkru rights);
 
 }  // namespace bulkhead
 

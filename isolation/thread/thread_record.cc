@@ -14,6 +14,7 @@
 #include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
+#include "isolation/thread/handler_stack.h"
 #include "isolation/thread/restartable.h"
 
 constinit BULKHEAD_SEALED uint32_t bulkhead_attach_lock = 0;
@@ -84,7 +85,7 @@ ThreadRecord* FindOrMake(uintptr_t fs_base) {
   record->visited = Index(kRoot);
   record->modelled_pkru = bulkhead_root_pkru;
   record->rights_generation = grants_generation;
-  OpenGates(*record);
+  if (!signals_wait) OpenGates(*record);
   LeaveCompartments(*record);
   if (compartments_expected) CloseRootWay(*record);
   return record;
@@ -111,6 +112,7 @@ void EndVisits(const ThreadRecord& record) {
 // What was said of the thread's way through domains is no more.
 void ForgetDomains(ThreadRecord& record) {
   record.depth = 0;
+  record.interruptions = 0;
   record.serving_libc = 0;
   record.callee = 0;
   // Its stacks wait in stack_ends until its next entry has given the thread,

@@ -55,6 +55,17 @@ struct Frame {
   uintptr_t caller_stack;  // of kGate and kCallback: where the gate stands
 };
 
+// What a signal interrupted in other rights than the record told of: a vault
+// that the thread was in beyond its domain, or a gate on its way.
+struct Interrupted {
+  uintptr_t context = 0;  // where the kernel wrote the frame
+  Pkru pkru{0};           // owned bits
+  Pkru domain_pkru{0};    // the record's
+  CompartmentId domain = kRoot;
+  uint64_t refreshes = 0;  // as the handler began
+};
+inline constexpr uint32_t kMostInterrupted = 8;
+
 // A violation that was found by code that runs in a sandbox itself, where
 // nothing can be reported. The numbers are ViolationPlace's.
 struct Accusation {
@@ -164,6 +175,7 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   void* signal_stack = nullptr;  // Bulkhead's own for the thread
   // The alternate stack that a handler of the thread last ran on, whoever's.
   PageRange handler_stack = {};
+  uint32_t interruptions = 0;  // see InterruptedIn()
   // Of a compartment to create.
   char name[kNameBytes] = {};
   Quotas quotas = {};
@@ -211,6 +223,15 @@ static_assert(offsetof(ThreadRecord, root_cache) == BH_RECORD_ROOT_CACHE);
 static_assert(offsetof(ThreadRecord, root_bins) == BH_RECORD_ROOT_BINS);
 static_assert(offsetof(ThreadRecord, root_fs) == BH_RECORD_ROOT_FS);
 static_assert(offsetof(ThreadRecord, domain_fs) == BH_RECORD_DOMAIN_FS);
+
+// What the handlers of the thread interrupted that have not returned yet, the
+// innermost last; record.interruptions tells how many. Runs in: the monitor.
+inline Interrupted* InterruptedIn(const ThreadRecord& record) {
+  return reinterpret_cast<Interrupted*>(record.monitor_stack +
+                                        BH_SIGNAL_FRAME_BYTES) -
+         kMostInterrupted;
+}
+static_assert(BH_SIGNAL_FRAME_BYTES % alignof(Interrupted) == 0);
 
 // The tag of a compartment's pages in the page map: never 0, never kNoTag.
 constexpr uint32_t HeapTag(CompartmentId id) { return Index(id) + 1; }
