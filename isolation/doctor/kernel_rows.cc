@@ -87,7 +87,9 @@ Finding SignalFrames(const SignalFacts& signals) {
   Finding row = {"signals.closed_stack",
                  "handlers on a keyed stack",
                  Verdict::kYes,
-                 "the kernel writes the frame whatever is closed",
+                 "the kernel writes the frame whatever is closed; this version "
+                 "puts it where the root writes, and BULKHEAD_OPTIONS="
+                 "signals=strict keeps compartments out of it",
                  "",
                  ""};
   switch (signals.handler_on_closed_stack) {
@@ -107,7 +109,9 @@ Finding SignalFrames(const SignalFacts& signals) {
           "signal frames stay where threads of the interrupted domain can "
           "write: an attacker in it who wins a race with a signal changes that "
           "thread's rights";
-      row.advice = "boot Linux 6.12.5 or later";
+      row.advice =
+          "BULKHEAD_OPTIONS=signals=strict has signals wait while their thread "
+          "is in a compartment; or boot Linux 6.12.5 or later";
       break;
   }
   return row;

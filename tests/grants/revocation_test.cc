@@ -177,7 +177,15 @@ TEST(RevocationTest, HoldsWhereANestedCallReturnsTo) {
 std::atomic<bool> in_handler{false};
 std::atomic<bool> handler_may_end{false};
 
-TEST(RevocationTest, HoldsForWhatAHandlerInterrupted) {
+void ReadRaiseAndRead(const volatile uint64_t* number) {
+  if (*number != kNumber) _exit(2);
+  raise(SIGUSR1);
+  if (*number == kNumber) _exit(kReadAfterwards);
+}
+BULKHEAD_ENTRY(kReadRaiseAndRead, "reader", ReadRaiseAndRead);
+
+// Has a thread run read(), and revokes while it is in a handler.
+void RevokeInHandlerOf(const std::function<void(const Table&)>& read) {
   const Watchdog watchdog;
   const Table table;
   ASSERT_EQ(table.compartment().GrantEveryone(Access::kRead), OkStatus());
@@ -186,17 +194,27 @@ TEST(RevocationTest, HoldsForWhatAHandlerInterrupted) {
       in_handler = true;
       while (!handler_may_end) usleep(1000);
     });
-    std::thread reader([&] {
-      if (*table.number() != kNumber) _exit(2);
-      raise(SIGUSR1);
-      if (*table.number() == kNumber) _exit(kReadAfterwards);
-    });
+    std::thread reader([&] { read(table); });
     if (!bulkhead_test::Await([] { return in_handler.load(); })) _exit(4);
     if (!table.compartment().RevokeFromEveryone().ok()) _exit(5);
     handler_may_end = true;
     reader.join();
   });
   EXPECT_TRUE(ReportsRead(child)) << child.code << child.errors;
+}
+
+TEST(RevocationTest, HoldsForWhatAHandlerInterrupted) {
+  RevokeInHandlerOf(
+      [](const Table& table) { ReadRaiseAndRead(table.number()); });
+}
+
+TEST(RevocationTest, HoldsForAVaultThatAHandlerInterrupted) {
+  const auto vault = Compartment::Create("reader");
+  ASSERT_TRUE(vault.ok()) << vault.status();
+  RevokeInHandlerOf([&vault](const Table& table) {
+    vault->Call(kReadRaiseAndRead, table.number()).IgnoreError();
+  });
+  EXPECT_EQ(vault->Destroy(), OkStatus());
 }
 
 TEST(RevocationTest, HoldsInASystemCall) {
