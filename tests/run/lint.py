@@ -58,7 +58,12 @@ def run_all(runner, targets):
         message = "Bazel's messages are above"
         return [results.Case("clang-tidy", "(builds)", results.FAILED, message)]
     query = f"mnemonic('CppCompile', set({' '.join(patterns)}))"
-    actions = json.loads(runner.output_of("aquery", "--output=jsonproto", query))["actions"]
+    actions = json.loads(runner.output_of("aquery", "--output=jsonproto", query)).get("actions")
+    if not actions:
+        message = "nothing is compiled for these; name Bazel targets, such as //isolation/..."
+        cases = [results.Case("clang-tidy", " ".join(patterns), results.FAILED, message)]
+        report.print_outcome("clang-tidy", cases)
+        return cases
     directory = runner.output_of("info", "execution_root").strip()
     commands = compile_commands(actions, directory)
     with tempfile.TemporaryDirectory() as database:
