@@ -147,6 +147,8 @@ constinit BULKHEAD_CONSTANT_AFTER_START Enforcement enforcement =
     Enforcement::kNone;
 constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey metadata_key = kUntagged;
 constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey frames_key = kUntagged;
+constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey signal_frames_key =
+    kUntagged;
 constinit BULKHEAD_CONSTANT_AFTER_START HardwareKey root_heap_key = kUntagged;
 constinit BULKHEAD_SEALED HardwareKey root_pages_key = kUntagged;
 constinit BULKHEAD_SEALED bool is_root_closed = false;

@@ -34,6 +34,11 @@ constexpr bool IsModelled() {
 extern HardwareKey metadata_key;
 extern HardwareKey frames_key;
 
+// That of the frames by which handlers return. Before Linux 6.12 the kernel
+// reads on there once it has restored PKRU (rt_sigreturn, restore_altstack()),
+// so that everyone must be able to.
+extern HardwareKey signal_frames_key;
+
 // The key that closes the root's memory to sandboxes. Set once at start;
 // untagged without keys. The root's pages carry `root_pages_key`: none until
 // there is a sandbox, that one from then on.

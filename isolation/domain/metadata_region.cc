@@ -86,6 +86,15 @@ bool ClearMapOf(PageRange pages, uintptr_t (*map_of)(uintptr_t)) {
   return begin >= end || sys::Madvise(begin, end - begin, MADV_DONTNEED) == 0;
 }
 
+// With the key, if there are any.
+bool OpenForMonitor(PageRange pages, HardwareKey key) {
+  constexpr int kAccess = PROT_READ | PROT_WRITE;
+  return (key != kUntagged
+              ? sys::PkeyMprotect(pages.begin, pages.bytes, kAccess,
+                                  Number(key))
+              : sys::Mprotect(pages.begin, pages.bytes, kAccess)) == 0;
+}
+
 }  // namespace
 
 bool PrepareMetadata() {
@@ -139,19 +148,18 @@ void* AllocateRecord(size_t bytes, size_t alignment) {
 }
 
 uintptr_t AllocateMonitorStack() {
-  constexpr size_t kBytes = BH_MONITOR_STACK_BYTES + BH_SIGNAL_FRAME_BYTES;
-  constexpr size_t kStride = kBytes + kPageBytes;
+  constexpr size_t kStride =
+      kPageBytes + BH_MONITOR_STACK_BYTES + BH_SIGNAL_FRAME_BYTES;
   LockHolder hold(lock);
   if (next_stack + kStride > reservation.frames().end()) return 0;
-  const PageRange stack = {next_stack + kPageBytes, kBytes};
-  const bool tagged = frames_key != kUntagged;
-  const long opened =
-      tagged ? sys::PkeyMprotect(stack.begin, stack.bytes,
-                                 PROT_READ | PROT_WRITE, Number(frames_key))
-             : sys::Mprotect(stack.begin, stack.bytes, PROT_READ | PROT_WRITE);
-  if (opened != 0) return 0;
+  const PageRange stack = {next_stack + kPageBytes, BH_MONITOR_STACK_BYTES};
+  const PageRange frame = {stack.end(), BH_SIGNAL_FRAME_BYTES};
+  if (!OpenForMonitor(stack, frames_key) ||
+      !OpenForMonitor(frame, signal_frames_key)) {
+    return 0;
+  }
   next_stack += kStride;
-  return stack.begin + BH_MONITOR_STACK_BYTES;
+  return stack.end();
 }
 
 void LockMetadataRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Acquire(); }

@@ -86,6 +86,7 @@ void ChooseEnforcement(const Options& options) {
         may_have_sandboxes ? Bits(keys.monitor()) : bulkhead_deferring_pkru;
     metadata_key = keys.Fixed(KeyUse::kMetadata);
     frames_key = keys.Fixed(KeyUse::kFrames);
+    signal_frames_key = may_have_sandboxes ? frames_key : metadata_key;
     LearnFrames();
     signals_wait =
         static_cast<SignalDelivery>(options.signals) == SignalDelivery::kStrict;

@@ -188,7 +188,10 @@ class Walk {
   void WalkReserved(const Mapping& mapping) {
     Expect(mapping, Clip(mapping, metadata_), metadata_key_, "metadata",
            &findings_.metadata_bytes);
-    Expect(mapping, Clip(mapping, frames_), frames_key_, "a monitor stack",
+    const bool is_read_by_all =
+        known_.all_read_frames && mapping.key == metadata_key_;
+    Expect(mapping, Clip(mapping, frames_),
+           is_read_by_all ? metadata_key_ : frames_key_, "a monitor stack",
            &findings_.frames_bytes);
     // A mapping has one key: who shares it with another owner is found out by
     // its first page and its last.

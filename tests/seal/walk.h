@@ -30,6 +30,8 @@ struct Known {
   bool has_keys = false;
   // Of the root's memory; 0: none, while there has been no sandbox.
   int root_key = 0;
+  // Before Linux 6.12: the frames that handlers return by carry metadata's key.
+  bool all_read_frames = false;
   bh_compartment (*owner)(const void*) = nullptr;
   // The first thread's record; it lies at the beginning of the reservation.
   uintptr_t first_record = 0;

@@ -88,6 +88,7 @@ Known& Knowledge() {
   static Known known;
   if (known.owner == nullptr) {
     known.has_keys = API(bh_get_level)() == BH_LEVEL_PKU;
+    known.all_read_frames = !bulkhead_test::MayHaveSandboxes();
     known.owner = API(bh_owner);
     known.first_record = OwnRecord();
     known.block_of_root = Furnish();
