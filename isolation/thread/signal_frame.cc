@@ -50,14 +50,18 @@ struct Layout {
 };
 constinit BULKHEAD_CONSTANT_AFTER_START Layout layout;
 
-// Of an area that holds these features: as the kernel computes it
-// (xstate_calculate_size(), arch/x86/kernel/fpu/xstate.c).
+// Of an area that holds these features: to the end of what lies last.
 [[maybe_unused]] uint32_t BytesOf(uint64_t features) {
-  const auto last = static_cast<uint32_t>(63 - __builtin_clzll(features));
-  if (last < 2) return kHeaderEnd;
-  uint32_t size, offset, c, d;
-  if (__get_cpuid_count(0xd, last, &size, &offset, &c, &d) == 0) return 0;
-  return offset + size;
+  uint32_t end = kHeaderEnd;
+  for (uint32_t i = 2; i < 63; ++i) {
+    uint32_t size, offset, c, d;
+    if ((features >> i & 1) == 0 ||
+        __get_cpuid_count(0xd, i, &size, &offset, &c, &d) == 0) {
+      continue;
+    }
+    if (offset + size > end) end = offset + size;
+  }
+  return end;
 }
 
 constexpr char kNoPlace[] =
