@@ -220,8 +220,14 @@ bool EmptyStack(CompartmentRow& row, uintptr_t end) {
     return true;
   }
   const PageRange pages = StackPages(row, index);
-  return sys::Madvise(pages.begin, pages.bytes,
-                      row.traits.lock ? kDontNeedLocked : MADV_DONTNEED) == 0;
+  if (!row.traits.lock) {
+    return sys::Madvise(pages.begin, pages.bytes, MADV_DONTNEED) == 0;
+  }
+  // From Linux 5.18 on.
+  if (sys::Madvise(pages.begin, pages.bytes, kDontNeedLocked) == 0) return true;
+  return sys::Munlock(pages.begin, pages.bytes) == 0 &&
+         sys::Madvise(pages.begin, pages.bytes, MADV_DONTNEED) == 0 &&
+         LockPages(row, pages);
 }
 
 bool UpdateHeapProtection(CompartmentRow& row) {

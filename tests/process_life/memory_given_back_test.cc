@@ -7,7 +7,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include <algorithm>
 #include <atomic>
@@ -19,6 +18,7 @@
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
 #include "tests/support/busy_threads.h"
+#include "tests/support/huge_pages.h"
 #include "tests/support/scale.h"
 
 namespace {
@@ -34,10 +34,7 @@ using bulkhead_test::Watchdog;
 constexpr size_t kKiB = 1024;
 constexpr size_t kMiB = 1024 * kKiB;
 
-// A kernel that makes huge pages whenever it can makes one where a single small
-// page is used again of memory that went back: how many is a matter of where
-// they lie. What goes back is the same without.
-const bool has_no_huge_pages = prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0;
+const bool has_no_huge_pages = bulkhead_test::SwitchOffHugePages();
 
 // Resident memory as the kernel adds it up over the mappings.
 size_t ResidentBytes() {

@@ -16,6 +16,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/malloc_family/allocator_under_test.h"
+#include "tests/support/huge_pages.h"
 #include "tests/support/scale.h"
 
 namespace bulkhead {
@@ -88,8 +89,11 @@ int Churn(int count, pthread_attr_t* attributes) {
   return failures;
 }
 
+const bool has_no_huge_pages = bulkhead_test::SwitchOffHugePages();
+
 // Resident memory without pages that are free and wait for their next use.
 size_t KeptBytes() {
+  EXPECT_TRUE(has_no_huge_pages);
   malloc_trim(0);
   return ResidentBytes();
 }
