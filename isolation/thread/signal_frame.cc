@@ -99,7 +99,7 @@ void CheckIsTheRoots(PageRange memory) {
   const auto features = word(kSoftwareBytes + 8, uint64_t{0});
   const bool has_more = bytes != layout.bytes;
   bool is_known =
-      (has_more ? layout.most_bytes == bytes : true) &&
+      (!has_more || bytes == layout.most_bytes) &&
       features ==
           (has_more ? layout.features : layout.features & ~kOnRequest) &&
       word(kSoftwareBytes, uint32_t{0}) == kExtendedMagic &&

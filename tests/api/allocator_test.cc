@@ -25,6 +25,7 @@
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
 #include "tests/api/inside.h"
+#include "tests/api/vault_fixture.h"
 #include "tests/support/child.h"
 
 namespace {
@@ -209,20 +210,7 @@ BULKHEAD_ENTRY(kFailInside, "vault", FailInside);
 void Free(int* memory) { Allocator<int>(Own()).deallocate(memory, 1); }
 BULKHEAD_ENTRY(kFree, "vault", Free);
 
-class AllocatorTest : public testing::Test {
- protected:
-  void SetUp() override {
-    auto made = Compartment::Create("vault");
-    ASSERT_TRUE(made.ok()) << made.status();
-    vault = *made;
-  }
-  void TearDown() override {
-    if (bh_name(vault.handle()) != nullptr) {
-      EXPECT_EQ(vault.Destroy(), absl::OkStatus());
-    }
-  }
-  Compartment vault = Root();
-};
+class AllocatorTest : public bulkhead_test::VaultFixture {};
 
 TEST_F(AllocatorTest, ContainersLieInside) {
   EXPECT_STREQ(vault.Call(kFillContainers).value(), kAllGood);

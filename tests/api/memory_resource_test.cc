@@ -20,6 +20,7 @@
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
 #include "tests/api/inside.h"
+#include "tests/api/vault_fixture.h"
 #include "tests/support/child.h"
 
 namespace {
@@ -163,20 +164,7 @@ const char* FailInside() {
 }
 BULKHEAD_ENTRY(kFailInside, "vault", FailInside);
 
-class MemoryResourceTest : public testing::Test {
- protected:
-  void SetUp() override {
-    auto made = Compartment::Create("vault");
-    ASSERT_TRUE(made.ok()) << made.status();
-    vault = *made;
-  }
-  void TearDown() override {
-    if (bh_name(vault.handle()) != nullptr) {
-      EXPECT_EQ(vault.Destroy(), absl::OkStatus());
-    }
-  }
-  Compartment vault = Root();
-};
+class MemoryResourceTest : public bulkhead_test::VaultFixture {};
 
 TEST_F(MemoryResourceTest, ContainersLieInside) {
   Store* store = vault.Call(kOpen).value();

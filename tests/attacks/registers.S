@@ -27,6 +27,19 @@
  *     direction flag in bit 32 and the x87 tag word above. Returns the result.
  */
 	.intel_syntax noprefix
+/* The eight arguments at rsi, two of them on the stack. Clobbers rax. */
+.macro LOAD_ARGUMENTS
+	mov	rax, rsi
+	mov	rdi, [rax]
+	mov	rsi, [rax + 8]
+	mov	rdx, [rax + 16]
+	mov	rcx, [rax + 24]
+	mov	r8, [rax + 32]
+	mov	r9, [rax + 40]
+	push	[rax + 56]
+	push	[rax + 48]
+.endm
+
 	.text
 
 	.globl	JumpWithRegisters
@@ -59,15 +72,7 @@ CallAndCapture:
 	push	r12
 	mov	rbx, rdx
 	mov	r12, rdi
-	mov	rax, rsi
-	mov	rdi, [rax]
-	mov	rsi, [rax + 8]
-	mov	rdx, [rax + 16]
-	mov	rcx, [rax + 24]
-	mov	r8, [rax + 32]
-	mov	r9, [rax + 40]
-	push	[rax + 56]
-	push	[rax + 48]
+	LOAD_ARGUMENTS
 	call	r12
 	add	rsp, 16
 	mov	[rbx], rcx
@@ -141,15 +146,7 @@ CallKeeping:
 	.endr
 	push	rdx
 	mov	r10, rdi
-	mov	rax, rsi
-	mov	rdi, [rax]
-	mov	rsi, [rax + 8]
-	mov	rdx, [rax + 16]
-	mov	rcx, [rax + 24]
-	mov	r8, [rax + 32]
-	mov	r9, [rax + 40]
-	push	[rax + 56]
-	push	[rax + 48]
+	LOAD_ARGUMENTS
 	mov	ebx, 101
 	mov	ebp, 102
 	mov	r12d, 103

@@ -15,32 +15,25 @@
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
 #include "isolation/domain/compartment_table.h"
+#include "tests/mappings/secret.h"
 #include "tests/support/mappings.h"
 
 namespace bulkhead {
 namespace {
 
+using bulkhead_test::CountIntact;
 using bulkhead_test::FindMapping;
+using bulkhead_test::kPage;
+using bulkhead_test::kSecret;
+using bulkhead_test::MakeSecret;
 
-constexpr size_t kPage = 4096;
 constexpr size_t kPages = 16;
 constexpr int kReadWrite = PROT_READ | PROT_WRITE;
-constexpr char kSecret = 0x5a;
 
-char* MakeSecret() {
-  auto* const secret = static_cast<char*>(aligned_alloc(kPage, kPages * kPage));
-  memset(secret, kSecret, kPages * kPage);
-  return secret;
-}
-BULKHEAD_ENTRY(kMakeSecret, "keeper", MakeSecret);
-BULKHEAD_ENTRY(kMakeInner, "inner", MakeSecret);
+BULKHEAD_ENTRY(kMakeSecret, "keeper", MakeSecret<kPages>);
+BULKHEAD_ENTRY(kMakeInner, "inner", MakeSecret<kPages>);
 
-size_t CountIntact(const char* secret) {
-  size_t intact = 0;
-  for (size_t i = 0; i < kPages * kPage; ++i) intact += secret[i] == kSecret;
-  return intact;
-}
-BULKHEAD_ENTRY(kCountIntact, "keeper", CountIntact);
+BULKHEAD_ENTRY(kCountIntact, "keeper", CountIntact<kPages>);
 
 // Results and errors of calls, as one number: 0 or an errno.
 int ErrorOf(intptr_t result) { return result == -1 ? errno : 0; }
@@ -206,11 +199,11 @@ TEST_F(OwnHeapTest, IsNotWhatItHasNotBeenGivenYet) {
 
 // A vault has its caller's rights besides its own.
 TEST_F(OwnHeapTest, IsTheCallersTooInANestedCall) {
-  char* const roots = MakeSecret();
+  char* const roots = MakeSecret<kPages>();
   EXPECT_EQ(keeper.Call(kProtect, roots, kPage, kReadWrite).value(), 0);
   EXPECT_EQ(keeper.Call(kAdvise, roots, kPages * kPage, MADV_DONTNEED).value(),
             0);
-  EXPECT_EQ(CountIntact(roots), 0u);
+  EXPECT_EQ(CountIntact<kPages>(roots), 0u);
   free(roots);
   auto inner = Compartment::Create("inner");
   ASSERT_TRUE(inner.ok()) << inner.status();

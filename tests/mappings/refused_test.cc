@@ -24,35 +24,27 @@
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/thread/thread_record.h"
+#include "tests/mappings/secret.h"
 #include "tests/support/mappings.h"
 
 namespace bulkhead {
 namespace {
 
+using bulkhead_test::CountIntact;
 using bulkhead_test::FindMapping;
+using bulkhead_test::kPage;
+using bulkhead_test::MakeSecret;
 using bulkhead_test::Mapping;
 
-constexpr size_t kPage = 4096;
 constexpr size_t kPages = 4;
 constexpr int kReadWrite = PROT_READ | PROT_WRITE;
-constexpr char kSecret = 0x5a;
 
 bool HasKeys() { return bh_get_level() == BH_LEVEL_PKU; }
 
-char* MakeSecret() {
-  auto* const secret = static_cast<char*>(aligned_alloc(kPage, kPages * kPage));
-  memset(secret, kSecret, kPages * kPage);
-  return secret;
-}
-BULKHEAD_ENTRY(kMakeSecret, "victim", MakeSecret);
-BULKHEAD_ENTRY(kMakeOther, "other", MakeSecret);
+BULKHEAD_ENTRY(kMakeSecret, "victim", MakeSecret<kPages>);
+BULKHEAD_ENTRY(kMakeOther, "other", MakeSecret<kPages>);
 
-size_t CountIntact(const char* secret) {
-  size_t intact = 0;
-  for (size_t i = 0; i < kPages * kPage; ++i) intact += secret[i] == kSecret;
-  return intact;
-}
-BULKHEAD_ENTRY(kCountIntact, "victim", CountIntact);
+BULKHEAD_ENTRY(kCountIntact, "victim", CountIntact<kPages>);
 
 char* PageOf(const void* address) {
   return reinterpret_cast<char*>(
@@ -297,13 +289,13 @@ TEST_F(RefusedTest, NorByATaggedAddress) {
 
 // The root may protect and advise its own pages, and that is all.
 TEST_F(RefusedTest, TheRootsOwnHeapStaysInItsPlace) {
-  char* const own = MakeSecret();
+  char* const own = MakeSecret<kPages>();
   for (const PageCall& call : ReplacingCalls()) {
     ExpectRefusedAt({"the root's heap", own}, call);
   }
   // A forked child's reservation would have a hole.
   ExpectRefusedAt({"the root's heap", own}, Advise(MADV_DONTFORK));
-  EXPECT_EQ(CountIntact(own), kPages * kPage);
+  EXPECT_EQ(CountIntact<kPages>(own), kPages * kPage);
   free(own);
 }
 
