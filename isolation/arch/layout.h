@@ -15,14 +15,18 @@
 /* Rows of the monitor's table of calls. */
 #define BH_MONITOR_CALLS 64
 /* The numbers of those that only gates make, from the first one on, and the
- * ways out of handlers: the last. */
-#define BH_CALL_ENTER_VAULT 23
-#define BH_CALL_LEAVE_GATE 26
-#define BH_CALL_LEAVE_HANDLER 27
+ * ways into handlers and out of them: the last. */
+#define BH_CALL_ENTER_VAULT 24
+#define BH_CALL_LEAVE_GATE 27
+#define BH_CALL_ENTER_HANDLER 28
+#define BH_CALL_LEAVE_HANDLER 29
 #define BH_MONITOR_STACK_BYTES 32768
 /* Above it: where the frame is made that a handler returns by, and at the upper
  * end what handlers interrupted. */
 #define BH_SIGNAL_FRAME_BYTES 16384
+/* On which the kernel starts the handlers of a thread that has been in a
+ * compartment, where it may be closed to them. */
+#define BH_KERNEL_STACK_BYTES 16384
 
 /* ThreadRecord, reached through the GS base. Records lie at multiples of their
  * size, so that no part of one is taken for another. */
@@ -56,11 +60,15 @@
 #define BH_RECORD_CALLEE 1808
 #define BH_RECORD_ROOT_CACHE 1816
 #define BH_RECORD_ROOT_BINS 1824
+#define BH_RECORD_KERNEL_STACK 1832
 
-/* What the kernel puts on a handler's stack: its siginfo_t, and the signal mask
- * in its ucontext_t (which is not glibc's; arch/x86/include/uapi/asm). */
-#define BH_SIGINFO_BYTES 128
+/* What the kernel puts on a handler's stack (struct rt_sigframe): an address to
+ * return to, its ucontext_t (which is not glibc's; arch/x86/include/uapi/asm),
+ * of which the signal mask is the last, and its siginfo_t. */
+#define BH_FRAME_CONTEXT 8
 #define BH_CONTEXT_SIGMASK 296
+#define BH_CONTEXT_BYTES 304
+#define BH_SIGINFO_BYTES 128
 
 #define BH_SIGILL 4
 #define BH_SIGBUS 7

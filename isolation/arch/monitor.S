@@ -13,6 +13,10 @@
  *     The same without keys.
  *   void bulkhead_monitor_read_pku(row)
  *     Within the monitor: makes one row's memory readable in place of another's.
+ *   void bulkhead_monitor_write_root_pku(to, from, bytes)
+ *     Within the monitor, in a call without a row: copies to the root's memory,
+ *     with the root's rights; frames are readable meanwhile, nothing of the
+ *     monitor's is writable.
  *   ThreadRecord* bulkhead_attach_pku(), bulkhead_attach_plain(fs_base)
  *     Finds or makes the calling thread's record, and leaves the thread in the
  *     root domain. REQUIRES: all signals are blocked.
@@ -94,6 +98,18 @@ bulkhead_monitor_plain:
 	.cfi_endproc
 	.size	bulkhead_monitor_plain, . - bulkhead_monitor_plain
 
+/* Ends the process unless this thread is in a call of the monitor, on its stack
+ * there. After: rbx = the record. Clobbers rax, rcx. */
+.macro MUST_BE_IN_MONITOR
+	FIND_RECORD bulkhead_gate_violated
+	cmp	dword ptr [rbx + BH_RECORD_BUSY], 1
+	jne	bulkhead_gate_violated
+	mov	rax, [rbx + BH_RECORD_MONITOR_STACK]
+	sub	rax, rsp
+	cmp	rax, BH_MONITOR_STACK_BYTES
+	jae	bulkhead_gate_violated
+.endm
+
 	.globl	bulkhead_monitor_read_pku
 	.hidden	bulkhead_monitor_read_pku
 	.type	bulkhead_monitor_read_pku, @function
@@ -111,19 +127,13 @@ bulkhead_monitor_read_pku:
 	SET_OWNED
 	/* From here on eax alone is known; the rest may be an attacker's, unless
 	 * this thread is in the monitor. */
-	FIND_RECORD bulkhead_gate_violated
 	mov	edi, edi
 	FIND_ROW edi, rdi, bulkhead_gate_violated
 	MONITOR_RIGHTS
 	and	eax, [rip + bulkhead_owned_pkru]
 	cmp	eax, ecx
 	jne	bulkhead_gate_violated
-	cmp	dword ptr [rbx + BH_RECORD_BUSY], 1
-	jne	bulkhead_gate_violated
-	mov	rax, [rbx + BH_RECORD_MONITOR_STACK]
-	sub	rax, rsp
-	cmp	rax, BH_MONITOR_STACK_BYTES
-	jae	bulkhead_gate_violated
+	MUST_BE_IN_MONITOR
 	pop	r13
 	.cfi_adjust_cfa_offset -8
 	pop	rbx
@@ -131,6 +141,51 @@ bulkhead_monitor_read_pku:
 	ret
 	.cfi_endproc
 	.size	bulkhead_monitor_read_pku, . - bulkhead_monitor_read_pku
+
+	.globl	bulkhead_monitor_write_root_pku
+	.hidden	bulkhead_monitor_write_root_pku
+	.type	bulkhead_monitor_write_root_pku, @function
+	.p2align 6
+bulkhead_monitor_write_root_pku:
+	.cfi_startproc
+	endbr64
+	push	rbx
+	.cfi_adjust_cfa_offset 8
+	push	r12
+	.cfi_adjust_cfa_offset 8
+	push	r13
+	.cfi_adjust_cfa_offset 8
+	mov	r8, rdx
+	mov	ecx, [rip + bulkhead_delivering_pkru]
+	SET_OWNED
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rip + bulkhead_delivering_pkru]
+	jne	bulkhead_gate_violated
+	MUST_BE_IN_MONITOR
+	mov	rcx, r8
+	cld
+	rep movsb
+	xor	r12d, r12d
+	FIND_ROW r12d, r12, bulkhead_gate_violated
+	MONITOR_RIGHTS
+	SET_OWNED
+	/* As in bulkhead_monitor_read_pku. */
+	xor	r12d, r12d
+	FIND_ROW r12d, r12, bulkhead_gate_violated
+	MONITOR_RIGHTS
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, ecx
+	jne	bulkhead_gate_violated
+	MUST_BE_IN_MONITOR
+	pop	r13
+	.cfi_adjust_cfa_offset -8
+	pop	r12
+	.cfi_adjust_cfa_offset -8
+	pop	rbx
+	.cfi_adjust_cfa_offset -8
+	ret
+	.cfi_endproc
+	.size	bulkhead_monitor_write_root_pku, . - bulkhead_monitor_write_root_pku
 
 /* One thread at a time, on the stack kept for it. Before: rdi = the FS base.
  * After: r14 = the record. */

@@ -35,6 +35,7 @@ bh_result bulkhead_monitor_plain(uint64_t call, uint64_t a0, uint64_t a1,
 
 // Within the monitor: makes the memory of row `row` readable, and no other's.
 void bulkhead_monitor_read_pku(uint32_t row);
+void bulkhead_monitor_write_root_pku(void* to, const void* from, size_t bytes);
 
 // The calling thread's record, found or made; the thread is in the root domain.
 // REQUIRES: all signals are blocked.
@@ -45,8 +46,7 @@ bulkhead::ThreadRecord* bulkhead_attach_plain(uintptr_t fs_base);
 void bulkhead_signal_entry_pku(void);
 void bulkhead_signal_entry_plain(void);
 void bulkhead_signal_return(void);
-[[noreturn]] void bulkhead_leave_handler(const void* context,
-                                         uint64_t has_pushed);
+[[noreturn]] void bulkhead_leave_handler(const void* context);
 
 // See domain_gate.S. REQUIRES: as above.
 bh_result bulkhead_domain_call(uint64_t call, uint64_t handle,
@@ -61,10 +61,12 @@ extern const unsigned char bulkhead_monitor_end[];
 extern const unsigned char bulkhead_signals_begin[];
 extern const unsigned char bulkhead_signals_end[];
 
-// Owned PKRU bits within the monitor, no row readable; and while a signal is
-// being put down.
+// Owned PKRU bits within the monitor, no row readable; while a signal is being
+// put down on a stack of the program's; and while a frame is being copied to
+// one.
 extern uint32_t bulkhead_monitor_pkru;
 extern uint32_t bulkhead_deferring_pkru;
+extern uint32_t bulkhead_delivering_pkru;
 
 // One thread at a time attaches.
 extern uint32_t bulkhead_attach_lock;
@@ -82,7 +84,10 @@ extern const bulkhead_monitor_call
     bulkhead_monitor_calls_of_sandboxes[BH_MONITOR_CALLS];
 bulkhead::ThreadRecord* bulkhead_find_or_make_record(uintptr_t fs_base);
 void bulkhead_deliver_pending(void);
-void bulkhead_handle_signal(int signal, void* info, void* context);
+// `has_left_domain`: 1 if the handler has left the interrupted domain for the
+// root's.
+void bulkhead_handle_signal(int signal, void* info, void* context,
+                            uint64_t has_left_domain);
 [[noreturn]] void bulkhead_fault_in_monitor(int signal, const void* info,
                                             const void* context);
 

@@ -5,27 +5,31 @@
  * libc. It starts them with key 0 alone open.
  *
  *   bulkhead_signal_entry_pku(signal, siginfo, context)
- *     Gives the thread the root's rights, which handlers have whatever they
- *     interrupt, and goes on to bulkhead_handle_signal(). A signal that
- *     came while the thread was in the monitor is put down in the record
+ *     Has the monitor note what was interrupted, leave it for the root's domain,
+ *     in whose rights handlers run, and copy the kernel's frame to where the
+ *     handler may read it; goes on there to bulkhead_handle_signal(). A signal
+ *     that came while the thread was in the monitor is put down in the record
  *     instead, with all signals blocked until the monitor is left: the way out
  *     delivers it (bulkhead_deliver_pending). A fault of the monitor's own goes
- *     to bulkhead_fault_in_monitor(), which ends the process.
+ *     to bulkhead_fault_in_monitor(), which ends the process. A thread without a
+ *     record, which is the root's, gets the root's rights and nothing else.
  *   bulkhead_signal_entry_plain(signal, siginfo, context)
  *     Without keys: bulkhead_handle_signal() does all of it.
  *   bulkhead_signal_return
  *     Returns from a handler, as libc's restorer does.
- *   bulkhead_leave_handler(context, has_pushed)
+ *   bulkhead_leave_handler(context)
  *     Ends a handler of a thread with a record: has the monitor go back to the
- *     interrupted domain, if the handler left it, and make a frame of its own
- *     of what `context` says but for rights, in memory that nobody else writes.
- *     Returns from the signal by that frame. REQUIRES: all signals that can
- *     wait are blocked.
+ *     interrupted domain, if the handler left it, and return by a frame that
+ *     nobody else writes: the kernel's own where the handler was not to change
+ *     it, else one made of what `context` says but for rights. REQUIRES: all
+ *     signals that can wait are blocked.
  *
  * No stack is touched before the rights to do so are there.
  *
  * Invariant S1: as M1 of monitor.S; and the rights to write to the record are
  * had only while the record is busy, and end with a return from the signal.
+ * S2: a frame on the stack that the kernel alone writes is taken once: what was
+ * read of it is marked as such.
  */
 
 #include "isolation/arch/monitor_asm.h"
@@ -35,6 +39,15 @@
 	.globl	bulkhead_signals_begin
 	.hidden	bulkhead_signals_begin
 bulkhead_signals_begin:
+
+/* Jumps to \on if the frame of context r8 lies on the stack of record rbx that
+ * the kernel alone writes. Clobbers rax. */
+.macro IF_ON_KERNEL_STACK on
+	mov	rax, r8
+	sub	rax, [rbx + BH_RECORD_KERNEL_STACK]
+	cmp	rax, BH_KERNEL_STACK_BYTES
+	jb	\on
+.endm
 
 /* Puts the signal down in record rbx and ends the handler. Before: rdi, rsi, r8
  * = signal, siginfo, context. */
@@ -48,10 +61,18 @@ bulkhead_signals_begin:
 	cld
 	rep movsq
 	mov	[rbx + BH_RECORD_PENDING_SIGNAL], edx
-	add	rsp, 8
+	mov	rsp, r8
 	mov	eax, BH_SYS_RT_SIGRETURN
 	syscall
 	ud2
+.endm
+
+/* Ends the process unless the signal can wait. */
+.macro REFUSE_FAULTS
+	.irp	fault, BH_SIGSEGV, BH_SIGBUS, BH_SIGILL, BH_SIGFPE
+	cmp	edi, \fault
+	je	.Lfault
+	.endr
 .endm
 
 	.globl	bulkhead_signal_entry_pku
@@ -61,29 +82,46 @@ bulkhead_signals_begin:
 bulkhead_signal_entry_pku:
 	endbr64
 	mov	r8, rdx
-	READ_PKRU
-	mov	ecx, [rip + bulkhead_owned_pkru]
-	not	ecx
-	and	eax, ecx
-	or	eax, [rip + bulkhead_root_pkru]
-	WRITE_PKRU
+	mov	ecx, [rip + bulkhead_monitor_pkru]
+	SET_OWNED
 	and	eax, [rip + bulkhead_owned_pkru]
-	cmp	eax, [rip + bulkhead_root_pkru]
+	cmp	eax, [rip + bulkhead_monitor_pkru]
 	jne	bulkhead_gate_violated
 	/* A thread without a record may have no GS base at all. */
 	rdgsbase rbx
 	mov	rcx, rbx
 	sub	rcx, [rip + bulkhead_records_begin]
 	cmp	rcx, [rip + bulkhead_records_bytes]
-	jae	.Lserve
-	FIND_RECORD_ANYWHERE .Lserve
+	jae	.Lstranger
+	FIND_RECORD_ANYWHERE .Lstranger
 	cmp	dword ptr [rbx + BH_RECORD_BUSY], 0
 	jne	.Ldefer
-.Lserve:
+	mov	rsi, r8
+	xor	edi, edi
+	ENTER_MONITOR
+	mov	edi, BH_CALL_ENTER_HANDLER
+	CALL_MONITOR
+	LEAVE_MONITOR
+	/* Where the handler's frame is. */
+	mov	rsp, r14
+	lea	rdx, [rsp + BH_FRAME_CONTEXT]
+	lea	rsi, [rdx + BH_CONTEXT_BYTES]
+	mov	edi, [rsi]
+	mov	ecx, r15d
+	jmp	bulkhead_handle_signal
+
+.Lstranger:
+	mov	ecx, [rip + bulkhead_root_pkru]
+	SET_OWNED
+	and	eax, [rip + bulkhead_owned_pkru]
+	cmp	eax, [rip + bulkhead_root_pkru]
+	jne	bulkhead_gate_violated
 	mov	rdx, r8
+	xor	ecx, ecx
 	jmp	bulkhead_handle_signal
 
 .Ldefer:
+	IF_ON_KERNEL_STACK .Ldefer_unseen
 	/* What the frame lies on may be written as well: the stack that the
 	 * signal came on is key 0's, the monitor's or the caller's. */
 	mov	r9d, [rbx + BH_RECORD_CLAIMED]
@@ -106,10 +144,15 @@ bulkhead_signal_entry_pku:
 	and	eax, [rip + bulkhead_owned_pkru]
 	cmp	eax, ecx
 	jne	bulkhead_gate_violated
-	.irp	fault, BH_SIGSEGV, BH_SIGBUS, BH_SIGILL, BH_SIGFPE
-	cmp	edi, \fault
-	je	.Lfault
-	.endr
+	REFUSE_FAULTS
+	DEFER
+
+.Ldefer_unseen:
+	REFUSE_FAULTS
+	xor	eax, eax
+	xchg	eax, [r8 + BH_CONTEXT_BYTES]
+	test	eax, eax
+	jz	bulkhead_gate_violated
 	DEFER
 	/* On whatever stack it came on: the thread goes no further. */
 .Lfault:
@@ -125,6 +168,7 @@ bulkhead_signal_entry_pku:
 	.p2align 6
 bulkhead_signal_entry_plain:
 	endbr64
+	xor	ecx, ecx
 	jmp	bulkhead_handle_signal
 	.size	bulkhead_signal_entry_plain, . - bulkhead_signal_entry_plain
 
@@ -146,7 +190,6 @@ bulkhead_signal_return:
 bulkhead_leave_handler:
 	endbr64
 	mov	rsp, rdi
-	mov	r10, rsi
 	mov	rsi, rdi
 	xor	edi, edi
 	ENTER_MONITOR

@@ -95,6 +95,11 @@ bool OpenForMonitor(PageRange pages, HardwareKey key) {
               : sys::Mprotect(pages.begin, pages.bytes, kAccess)) == 0;
 }
 
+// Of the region of stacks, behind a guard page.
+PageRange NextGuarded(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock) {
+  return {next_stack + kPageBytes, bytes};
+}
+
 }  // namespace
 
 bool PrepareMetadata() {
@@ -148,18 +153,27 @@ void* AllocateRecord(size_t bytes, size_t alignment) {
 }
 
 uintptr_t AllocateMonitorStack() {
-  constexpr size_t kStride =
-      kPageBytes + BH_MONITOR_STACK_BYTES + BH_SIGNAL_FRAME_BYTES;
   LockHolder hold(lock);
-  if (next_stack + kStride > reservation.frames().end()) return 0;
-  const PageRange stack = {next_stack + kPageBytes, BH_MONITOR_STACK_BYTES};
+  const PageRange stack = NextGuarded(BH_MONITOR_STACK_BYTES);
   const PageRange frame = {stack.end(), BH_SIGNAL_FRAME_BYTES};
-  if (!OpenForMonitor(stack, frames_key) ||
+  if (frame.end() > reservation.frames().end() ||
+      !OpenForMonitor(stack, frames_key) ||
       !OpenForMonitor(frame, signal_frames_key)) {
     return 0;
   }
-  next_stack += kStride;
+  next_stack = frame.end();
   return stack.end();
+}
+
+uintptr_t AllocateKernelStack(size_t bytes) {
+  LockHolder hold(lock);
+  const PageRange stack = NextGuarded(RoundUp(bytes, kPageBytes));
+  if (stack.end() > reservation.frames().end() ||
+      !OpenForMonitor(stack, frames_key)) {
+    return 0;
+  }
+  next_stack = stack.end();
+  return stack.begin;
 }
 
 void LockMetadataRegion() ABSL_NO_THREAD_SAFETY_ANALYSIS { lock.Acquire(); }

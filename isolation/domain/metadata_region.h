@@ -52,6 +52,10 @@ void* AllocateRecord(size_t bytes, size_t alignment);
 // below and BH_SIGNAL_FRAME_BYTES above, or 0. Thread-safe.
 uintptr_t AllocateMonitorStack();
 
+// The lower end of `bytes` that only the monitor and the kernel write, with a
+// guard page below, or 0. Thread-safe.
+uintptr_t AllocateKernelStack(size_t bytes);
+
 // Held around fork(), so that the child inherits the lock free.
 void LockMetadataRegion();
 void UnlockMetadataRegion();

@@ -116,6 +116,8 @@ static_assert(static_cast<uint32_t>(MonitorCall::kEnterVault) ==
               BH_CALL_ENTER_VAULT);
 static_assert(static_cast<uint32_t>(MonitorCall::kLeaveGate) ==
               BH_CALL_LEAVE_GATE);
+static_assert(static_cast<uint32_t>(MonitorCall::kEnterHandler) ==
+              BH_CALL_ENTER_HANDLER);
 static_assert(static_cast<uint32_t>(MonitorCall::kLeaveHandler) ==
               BH_CALL_LEAVE_HANDLER);
 

@@ -25,6 +25,7 @@ constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_owned_pkru = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_root_pkru = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_monitor_pkru = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_deferring_pkru = 0;
+constinit BULKHEAD_CONSTANT_AFTER_START uint32_t bulkhead_delivering_pkru = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START uintptr_t bulkhead_records_begin = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START size_t bulkhead_records_bytes = 0;
 constinit BULKHEAD_CONSTANT_AFTER_START uintptr_t bulkhead_records_mask = 0;
@@ -87,6 +88,8 @@ void ChooseEnforcement(const Options& options) {
     metadata_key = keys.Fixed(KeyUse::kMetadata);
     frames_key = keys.Fixed(KeyUse::kFrames);
     signal_frames_key = may_have_sandboxes ? frames_key : metadata_key;
+    bulkhead_delivering_pkru =
+        Bits((keys.root() & ~BothBits(frames_key)) | ReadOnly(frames_key));
     LearnFrames();
     signals_wait =
         static_cast<SignalDelivery>(options.signals) == SignalDelivery::kStrict;

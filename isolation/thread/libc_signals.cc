@@ -3,7 +3,6 @@
 
 #include "isolation/thread/libc_signals.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <ucontext.h>
@@ -31,18 +30,6 @@ bool IsInVault(const ucontext_t& context) {
          owner != kRoot;
 }
 
-// Makes a system call that would be made once more after the signal fail with
-// EINTR. libc has the signal sent only to a thread that is in such a call, or
-// that asked to be cancelled anywhere.
-void EndWait(ucontext_t& context) {
-  greg_t* const registers = context.uc_mcontext.gregs;
-  const auto* const next =
-      reinterpret_cast<const unsigned char*>(registers[REG_RIP]);
-  if (next[0] != 0x0f || next[1] != 0x05) return;  // syscall
-  registers[REG_RIP] += 2;
-  registers[REG_RAX] = -EINTR;
-}
-
 // In place of libc's handler, which unwinds from where it is. A thread in a
 // vault is only told: its wait ends, and it is cancelled at the next point
 // where it can be, in the vault or outside.
@@ -53,7 +40,8 @@ void CancelThread(int signal, siginfo_t* info, void* raw_context) {
   const bool in_vault = IsInVault(context);
   if (in_vault) pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, nullptr);
   handler(signal, info, &context);
-  if (in_vault) EndWait(context);
+  // Where the handler is not to change it, the monitor has.
+  if (in_vault && !IsHidden(context)) EndWait(context);
 }
 
 // In place of libc's handler: the signal has two senders.

@@ -172,12 +172,6 @@ void TakeDefaultAction(int signal, bool is_fault) {
   if (!is_fault) sys::TgKill(sys::GetPid(), sys::GetTid(), signal);
 }
 
-bool IsFault(int signal, const siginfo_t& info) {
-  return (signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE ||
-          signal == SIGILL || signal == SIGTRAP) &&
-         info.si_code > 0;
-}
-
 // What blocks while the program's handler runs. The kernel's mask in a context
 // is not glibc's, which is longer.
 void SetHandlerMask(int signal, const SignalAction& action,
@@ -208,43 +202,11 @@ void ForgetHandler(int signal, const SignalAction& action) {
   sys::SetAction(signal, &by_default, nullptr);
 }
 
-// Handlers run in the root's domain, in whose rights they begin, without what
-// is granted to it. Has the thread's record say so too, where the signal came
-// in a sandbox, or within a nested call from one compartment to another. False:
-// it did already.
-bool EnterRootDomain() {
-  ThreadRecord* record = FindOwnRecord();
-  if (record == nullptr || enforcement != Enforcement::kPku ||
-      record->pkru == Pkru{bulkhead_root_pkru}) {
-    return false;
-  }
-  // The rights of the record are had on the way out.
-  const bool is_in_root = record->current == kRoot;
-  CallMonitorFrom(kRoot, *record,
-                  is_in_root ? MonitorCall::kSeePkru : MonitorCall::kPushRoot,
-                  0, 0, 0, 0);
-  return !is_in_root;
-}
-
-// Has the monitor remember the rights of what was interrupted, if the record
-// does not tell them: what the frame says when the handler returns is nobody's
-// word. REQUIRES: nothing of the program's has run in this handler.
-void NoteInterrupted(const ucontext_t& context, bool has_pushed) {
-  ThreadRecord* record = FindOwnRecord();
-  Pkru pkru;
-  if (record == nullptr || !InterruptedPkru(context, pkru)) return;
-  pkru = pkru & Pkru{bulkhead_owned_pkru};
-  if (pkru == InterruptedDomain(*record, has_pushed).pkru) return;
-  CallMonitorFrom(kRoot, *record, MonitorCall::kNoteInterrupted,
-                  reinterpret_cast<uintptr_t>(&context), Bits(pkru),
-                  has_pushed ? 1 : 0, 0);
-}
-
 void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
   const SignalAction action = signal_actions[signal];
-  if (action.handler == kIgnore && !IsFault(signal, info)) return;
+  if (action.handler == kIgnore && !IsFault(info)) return;
   if (action.handler == kDefault || action.handler == kIgnore) {
-    TakeDefaultAction(signal, IsFault(signal, info));
+    TakeDefaultAction(signal, IsFault(info));
     return;
   }
   NoteHandlerStack(context);
@@ -266,7 +228,7 @@ void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
 bool Defer(int signal, const siginfo_t& info, ucontext_t& context) {
   ThreadRecord* record = FindOwnRecord();
   if (record == nullptr || record->busy == 0) return false;
-  if (IsFault(signal, info)) {
+  if (IsFault(info)) {
     bulkhead_fault_in_monitor(signal, &info, &context);
   }
   auto* mask = reinterpret_cast<unsigned char*>(&context) + BH_CONTEXT_SIGMASK;
@@ -380,29 +342,26 @@ void WatchFaults() {
 
 extern "C" {
 
-void bulkhead_handle_signal(int signal, void* raw_info, void* raw_context) {
+void bulkhead_handle_signal(int signal, void* raw_info, void* raw_context,
+                            uint64_t has_left_domain) {
   auto& info = *static_cast<siginfo_t*>(raw_info);
   auto& context = *static_cast<ucontext_t*>(raw_context);
   if (bulkhead::Defer(signal, info, context)) return;
-  // First of all: errno may be the interrupted domain's alone.
-  const bool has_pushed = bulkhead::EnterRootDomain();
   const bulkhead::ThreadRecord* record = bulkhead::FindOwnRecord();
   const bulkhead::SavedErrno saved_errno;
   const bool answered =
       signal == SIGSEGV && bulkhead::fault_handler != nullptr &&
       bulkhead::fault_handler(
           info, context,
-          record == nullptr ? bulkhead::InterruptedDomain()
-                            : bulkhead::InterruptedDomain(*record, has_pushed));
-  if (bulkhead::enforcement == bulkhead::Enforcement::kPku) {
-    bulkhead::NoteInterrupted(context, has_pushed);
-  }
+          record == nullptr
+              ? bulkhead::InterruptedDomain()
+              : bulkhead::InterruptedDomain(*record, has_left_domain != 0));
   saved_errno.Restore();
   if (!answered) bulkhead::CallHandler(signal, info, context);
   if (bulkhead::enforcement != bulkhead::Enforcement::kPku) return;
   bulkhead::sys::SetSignalMask(&bulkhead::kAllButFaults, nullptr);
   if (bulkhead::FindOwnRecord() == nullptr) return;
-  bulkhead_leave_handler(&context, has_pushed ? 1 : 0);
+  bulkhead_leave_handler(&context);
 }
 
 void bulkhead_fault_in_monitor(int, const void* raw_info,

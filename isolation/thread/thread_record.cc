@@ -82,6 +82,8 @@ ThreadRecord* FindOrMake(uintptr_t fs_base) {
   record->exiting = false;
   record->busy = 0;
   record->pending_signal = 0;
+  record->alternate = {};
+  record->uses_kernel_stack = false;
   record->visited = Index(kRoot);
   record->modelled_pkru = bulkhead_root_pkru;
   record->rights_generation = grants_generation;

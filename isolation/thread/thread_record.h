@@ -37,7 +37,7 @@ inline constexpr size_t kBackendStateBytes = 2688;
 // How a thread left a domain: the way back must be of the same kind.
 enum class FrameKind : uint32_t {
   kDomain,   // PushFrame, BeginScope
-  kHandler,  // PushRoot
+  kHandler,  // EnterHandler
   kGate,     // EnterVault, EnterSandbox
   kCallback  // CallRoot
 };
@@ -55,16 +55,32 @@ struct Frame {
   uintptr_t caller_stack;  // of kGate and kCallback: where the gate stands
 };
 
-// What a signal interrupted in other rights than the record told of: a vault
-// that the thread was in beyond its domain, or a gate on its way.
+// What a signal interrupted that its handler may not change, or in other rights
+// than the record told of: a compartment, or a gate on its way.
 struct Interrupted {
-  uintptr_t context = 0;  // where the kernel wrote the frame
+  uintptr_t context = 0;  // where the handler finds it
   Pkru pkru{0};           // owned bits
   Pkru domain_pkru{0};    // the record's
   CompartmentId domain = kRoot;
-  uint64_t refreshes = 0;  // as the handler began
+  uint64_t refreshes = 0;   // as the handler began
+  bool has_pushed = false;  // the handler left `domain` for the root's
+  bool is_kept = false;     // the frame, in KeptFrame()
 };
 inline constexpr uint32_t kMostInterrupted = 8;
+
+// An alternate signal stack as sigaltstack() takes it; the flags are the
+// kernel's (include/uapi/linux/signal.h).
+struct AlternateStack {
+  static constexpr int kDisabled = 2;
+  static constexpr int kAutoDisarm = static_cast<int>(uint32_t{1} << 31);
+
+  bool IsThere() const { return (flags & kDisabled) == 0; }
+  // For as long as a handler runs on it.
+  bool DisarmsItself() const { return (flags & kAutoDisarm) != 0; }
+
+  PageRange memory = {};
+  int flags = kDisabled;
+};
 
 // A violation that was found by code that runs in a sandbox itself, where
 // nothing can be reported. The numbers are ViolationPlace's.
@@ -143,6 +159,11 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   // from memory that others may have written to.
   ThreadCache* root_cache = nullptr;
   uintptr_t root_bins = 0;
+  // Where the kernel writes the frames of signals, from when the thread has
+  // been in a compartment on: BH_KERNEL_STACK_BYTES that nobody else writes,
+  // and above it room for the frames of kMostInterrupted. 0: not yet, or the
+  // kernel cannot write where the thread may not.
+  uintptr_t kernel_stack = 0;
   // What was found in a sandbox, for a report from outside; see Accusation.
   Accusation accusation = {};
 
@@ -172,7 +193,11 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   // By compartment: how many scopes the thread is in, and gates that lead
   // through the monitor.
   uint16_t scopes[BH_MAX_COMPARTMENTS] = {};
-  void* signal_stack = nullptr;  // Bulkhead's own for the thread
+  // Bulkhead's own for the thread's handlers, and what the program said in its
+  // place, from when the kernel uses the thread's kernel stack on.
+  void* signal_stack = nullptr;
+  AlternateStack alternate = {};
+  bool uses_kernel_stack = false;
   // The alternate stack that a handler of the thread last ran on, whoever's.
   PageRange handler_stack = {};
   uint32_t interruptions = 0;  // see InterruptedIn()
@@ -221,6 +246,7 @@ static_assert(offsetof(ThreadRecord, calls) == BH_RECORD_CALLS);
 static_assert(offsetof(ThreadRecord, callee) == BH_RECORD_CALLEE);
 static_assert(offsetof(ThreadRecord, root_cache) == BH_RECORD_ROOT_CACHE);
 static_assert(offsetof(ThreadRecord, root_bins) == BH_RECORD_ROOT_BINS);
+static_assert(offsetof(ThreadRecord, kernel_stack) == BH_RECORD_KERNEL_STACK);
 static_assert(offsetof(ThreadRecord, root_fs) == BH_RECORD_ROOT_FS);
 static_assert(offsetof(ThreadRecord, domain_fs) == BH_RECORD_DOMAIN_FS);
 
