@@ -171,6 +171,16 @@ void RestoreAlternate(ThreadRecord& record, const ucontext_t& context) {
   record.alternate = before;
 }
 
+// Gates are shut from a handler's start on; see SetHandlerStack.
+void OpenGatesBehind(ThreadRecord& record, const ucontext_t& context) {
+  const auto stack = static_cast<uintptr_t>(context.uc_mcontext.gregs[REG_RSP]);
+  const bool is_handlers =
+      stack - record.handler_stack.begin < record.handler_stack.bytes;
+  if (record.current == kRoot && !is_handlers && !signals_wait) {
+    OpenGates(record);
+  }
+}
+
 }  // namespace
 
 bh_result MonitorMakeKernelStack(ThreadRecord& record, uint64_t, uint64_t,
@@ -256,6 +266,7 @@ bh_result MonitorLeaveHandler(ThreadRecord& record, uint64_t address, uint64_t,
   CheckFrameIsTheRoots(address);
   const ucontext_t context = CopyOfContext(address);
   RestoreAlternate(record, context);
+  OpenGatesBehind(record, context);
   const Pkru rights = RightsOf(record, is_noted, noted);
   if (is_noted && noted.is_kept) {
     return {UseKeptFrame(KeptFrame(record, record.interruptions), rights), 0};

@@ -26,6 +26,7 @@
 #include "tests/support/child.h"
 #include "tests/support/raw_thread.h"
 #include "tests/support/scale.h"
+#include "tests/support/stepped_child.h"
 
 namespace {
 
@@ -34,15 +35,20 @@ using ::bulkhead::Access;
 using ::bulkhead::AwaitSleep;
 using ::bulkhead::Compartment;
 using ::bulkhead_test::AllocateInManyClasses;
+using ::bulkhead_test::BeginSteps;
 using ::bulkhead_test::BusyThreads;
+using ::bulkhead_test::ByteOf;
 using ::bulkhead_test::ChildResult;
+using ::bulkhead_test::Code;
 using ::bulkhead_test::kNumber;
 using ::bulkhead_test::Make;
 using ::bulkhead_test::MayHaveSandboxes;
 using ::bulkhead_test::RawThread;
 using ::bulkhead_test::ReportsRead;
 using ::bulkhead_test::RunInChild;
+using ::bulkhead_test::RunStepped;
 using ::bulkhead_test::Scaled;
+using ::bulkhead_test::SteppedResult;
 using ::bulkhead_test::Table;
 using ::bulkhead_test::Watchdog;
 
@@ -279,11 +285,8 @@ TEST(RevocationTest, DisturbsNoGate) {
 
 // Nor while a handler runs that has interrupted one, between any two of its
 // instructions.
-constexpr greg_t kTrapFlag = 0x100;
 std::atomic<int> changes_wanted{0};
 std::atomic<int> changes_made{0};
-int steps = 0;
-bool stepped_to_the_stack = false;
 
 // The signal by which rights change waits for the handler to end.
 bool AChangeWaits() {
@@ -293,31 +296,22 @@ bool AChangeWaits() {
   return (pending >> (kChange - 1) & 1) != 0;
 }
 
-// lea rsp, [rdx - a displacement]: the gate has compared what it wrote to PKRU,
-// and goes to a stack that handlers have no right to.
-bool GoesToTheStack(const unsigned char* code) {
-  return code[0] == 0x48 && code[1] == 0x8d && code[2] == 0x62;
-}
-
-void StepWithAChange(int, siginfo_t*, void* raw_context) {
-  greg_t* registers = static_cast<ucontext_t*>(raw_context)->uc_mcontext.gregs;
-  ++steps;
+void AwaitAChange(int) {
   if (changes_made == changes_wanted) ++changes_wanted;
   while (changes_made != changes_wanted && !AChangeWaits()) sched_yield();
-  if (!GoesToTheStack(
-          reinterpret_cast<const unsigned char*>(registers[REG_RIP]))) {
-    return;
-  }
-  stepped_to_the_stack = true;
-  registers[REG_EFL] &= ~kTrapFlag;
 }
 
-TEST(RevocationTest, DisturbsNoGateThatAHandlerInterrupted) {
-  if (bh_get_level() != BH_LEVEL_PKU) return;
-  const Watchdog watchdog;
+// lea rsp, [rdx - a displacement]: the gate has compared what it wrote to PKRU,
+// and goes to a stack that handlers have no right to.
+bool GoesToTheStack(Code code) {
+  return ByteOf(code, 0) == 0x48 && ByteOf(code, 1) == 0x8d &&
+         ByteOf(code, 2) == 0x62;
+}
+
+void ChangeRightsAtEachStep() {
   const Table table;
   const Compartment reader = Make("reader");
-  ASSERT_TRUE(reader.Call(kWorkInVault).value_or(false));
+  if (!reader.Call(kWorkInVault).value_or(false)) _exit(1);
   std::atomic<bool> stop{false};
   std::thread other([&] {
     while (!stop) {
@@ -330,23 +324,26 @@ TEST(RevocationTest, DisturbsNoGateThatAHandlerInterrupted) {
       ++changes_made;
     }
   });
-  // On the alternate stack a handler shuts the gate until somebody has looked.
-  stack_t none = {};
-  stack_t before = {};
-  none.ss_flags = SS_DISABLE;
-  ASSERT_EQ(sigaltstack(&none, &before), 0);
   {
-    const bulkhead::Action step(SIGTRAP, StepWithAChange);
-    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | kTrapFlag);
-    EXPECT_TRUE(reader.Call(kWorkInVault).value_or(false));
+    const bulkhead::Action action(SIGUSR1, AwaitAChange);
+    BeginSteps();
+    if (!reader.Call(kWorkInVault).value_or(false)) _exit(2);
   }
-  ASSERT_EQ(sigaltstack(&before, nullptr), 0);
   stop = true;
   other.join();
-  EXPECT_TRUE(stepped_to_the_stack);
-  EXPECT_GT(steps, 50);
-  EXPECT_GT(changes_made, 5);
-  EXPECT_EQ(reader.Destroy(), OkStatus());
+  if (!reader.Destroy().ok()) _exit(3);
+  _exit(changes_made > 5 ? 0 : 4);
+}
+
+TEST(RevocationTest, DisturbsNoGateThatAHandlerInterrupted) {
+  if (bh_get_level() != BH_LEVEL_PKU) return;
+  const Watchdog watchdog;
+  const SteppedResult stepped =
+      RunStepped(SIGUSR1, ChangeRightsAtEachStep, GoesToTheStack);
+  EXPECT_TRUE(stepped.exited);
+  EXPECT_EQ(stepped.code, 0);
+  EXPECT_TRUE(stepped.reached_the_last);
+  EXPECT_GT(stepped.steps, 50);
 }
 
 // The signal is blocked while such a handler runs, and after a jump out of it
@@ -377,7 +374,7 @@ TEST(RevocationTest, ReachesAThreadWhoseHandlerJumpedOutOfAGate) {
     granted = table.compartment().GrantEveryone(Access::kRead);
   });
   if (sigsetjmp(out, 0) == 0) {
-    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | kTrapFlag);
+    BeginSteps();
     reader.Call(kWorkInVault).IgnoreError();
     abort();  // the gate was passed
   }
