@@ -124,11 +124,14 @@ uintptr_t KeptFrame(const ThreadRecord& record, uint32_t number) {
 // Keeps the kernel's frame, which nobody changes but for what Bulkhead itself
 // must: a thread that is being cancelled waits no more, and a way through the
 // heap that was not finished begins again.
-void Keep(ThreadRecord& record, const ucontext_t& context, int signal) {
+void Keep(ThreadRecord& record, const ucontext_t& context, int signal,
+          Interrupted& noted) {
   BULKHEAD_CHECK(record.interruptions < kMostInterrupted,
                  "too many handlers interrupt compartments within each other");
   ucontext_t& kept =
       KeepFrame(context, KeptFrame(record, record.interruptions));
+  const auto stack = static_cast<uintptr_t>(kept.uc_mcontext.gregs[REG_RSP]);
+  KeepInterruptedStack(record, stack, noted.stood_on, noted.stack);
   if (signal == kCancel) EndWait(kept);
   greg_t& counter = kept.uc_mcontext.gregs[REG_RIP];
   if (heap_hooks.begin_again != nullptr) {
@@ -140,7 +143,7 @@ void Keep(ThreadRecord& record, const ucontext_t& context, int signal) {
 // From the kernel's stack to one of the root's. Returns where the frame is.
 uintptr_t Deliver(ThreadRecord& record, const ucontext_t& context, Seen seen,
                   const HandlerPlace& place) {
-  const AlternateStack shown = record.alternate;
+  const SignalStack shown = record.alternate;
   DeliverFrame(context, seen, shown, place, record.monitor_stack);
   if (shown.DisarmsItself()) record.alternate = {};
   record.handler_stack = place.stack;
@@ -159,7 +162,7 @@ void Note(ThreadRecord& record, const Interrupted& noted) {
 void RestoreAlternate(ThreadRecord& record, const ucontext_t& context) {
   if (record.kernel_stack == 0) return;
   const stack_t said = context.uc_stack;
-  const AlternateStack before = {
+  const SignalStack before = {
       {reinterpret_cast<uintptr_t>(said.ss_sp), said.ss_size}, said.ss_flags};
   if (!record.uses_kernel_stack) {
     const auto stack =
@@ -194,7 +197,7 @@ bh_result MonitorMakeKernelStack(ThreadRecord& record, uint64_t, uint64_t,
 
 bh_result MonitorSetAlternateStack(ThreadRecord& record, uint64_t address,
                                    uint64_t bytes, uint64_t flags, uint64_t) {
-  const AlternateStack wanted = {{address, bytes}, static_cast<int>(flags)};
+  const SignalStack wanted = {{address, bytes}, static_cast<int>(flags)};
   CheckAlternate(wanted);
   record.alternate = wanted;
   record.uses_kernel_stack = record.kernel_stack != 0;
@@ -243,7 +246,7 @@ bh_result MonitorEnterHandler(ThreadRecord& record, uint64_t address, uint64_t,
     noted.context = place.frame + BH_FRAME_CONTEXT;
     ForgetWithin(record, place.stack, noted.context);
     noted.is_kept = !is_contained;
-    if (noted.is_kept) Keep(record, context, signal);
+    if (noted.is_kept) Keep(record, context, signal, noted);
     frame = Deliver(record, context, WhatIsSeen(context, info, is_contained),
                     place);
     info.si_signo = 0;
@@ -262,6 +265,9 @@ bh_result MonitorLeaveHandler(ThreadRecord& record, uint64_t address, uint64_t,
                               uint64_t, uint64_t) {
   Interrupted noted;
   const bool is_noted = TakeInterrupted(record, address, noted);
+  if (is_noted && noted.stack != 0) {
+    record.stacks[Index(noted.stood_on)] = noted.stack;
+  }
   if (is_noted && noted.has_pushed) PopFrame(record, FrameKind::kHandler);
   CheckFrameIsTheRoots(address);
   const ucontext_t context = CopyOfContext(address);

@@ -6,6 +6,7 @@
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/thread/signal_frame.h"
 
 namespace bulkhead {
 namespace {
@@ -41,6 +42,19 @@ void KeepStack(ThreadRecord& record, uintptr_t room, Frame& frame) {
   frame.left = id;
   frame.stack = stack;
   if (is_known) stack = RoundDown(record.caller_stack - room, 64);
+}
+
+bool KeepInterruptedStack(ThreadRecord& record, uintptr_t address,
+                          CompartmentId& id, uintptr_t& before) {
+  for (const CompartmentRow& row : bulkhead_compartments) {
+    id = IdOf(row);
+    if (id == kRoot || !IsOnStack(address, record, id)) continue;
+    uintptr_t& stack = record.stacks[Index(id)];
+    before = stack;
+    stack = RoundDown(address - kRedZone, 64);
+    return true;
+  }
+  return false;
 }
 
 void EmptyStacks(const ThreadRecord& record) {

@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "bulkhead/bulkhead.h"
+#include "isolation/domain/reservation.h"
 #include "isolation/sys/syscalls.h"
 #include "isolation/thread/call_monitor.h"
 
@@ -16,12 +17,24 @@ namespace {
 
 // The kernel's MINSIGSTKSZ; glibc's is a question to the system.
 constexpr size_t kSmallest = 2048;
-constexpr int kAutoDisarm = AlternateStack::kAutoDisarm;
+constexpr int kAutoDisarm = SignalStack::kAutoDisarm;
 
-bool IsOn(const AlternateStack& stack) {
+bool IsOn(const SignalStack& stack) {
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   return stack.IsThere() && !stack.DisarmsItself() &&
          here - stack.memory.begin < stack.memory.bytes;
+}
+
+// Handlers run in the root's domain.
+bool IsTheRoots(const stack_t& stack) {
+  const auto is_others = [](uintptr_t address) {
+    CompartmentId owner = kRoot;
+    return reservation.Contains(address) &&
+           (!FindOwner(address, owner) || owner != kRoot);
+  };
+  const auto begin = reinterpret_cast<uintptr_t>(stack.ss_sp);
+  return begin + stack.ss_size > begin && !is_others(begin) &&
+         !is_others(begin + stack.ss_size - 1);
 }
 
 long Change(ThreadRecord& record, const stack_t& wanted) {
@@ -34,13 +47,14 @@ long Change(ThreadRecord& record, const stack_t& wanted) {
     return 0;
   }
   if (wanted.ss_size < kSmallest) return -ENOMEM;
+  if (!IsTheRoots(wanted)) return -EPERM;
   CallMonitor(record, MonitorCall::kSetAlternateStack,
               reinterpret_cast<uintptr_t>(wanted.ss_sp), wanted.ss_size,
               static_cast<uint64_t>(wanted.ss_flags & kAutoDisarm));
   return 0;
 }
 
-void Tell(const AlternateStack& stack, stack_t& old) {
+void Tell(const SignalStack& stack, stack_t& old) {
   old.ss_sp = reinterpret_cast<void*>(stack.memory.begin);
   old.ss_size = stack.memory.bytes;
   old.ss_flags = stack.flags | (IsOn(stack) ? SS_ONSTACK : 0);
@@ -53,7 +67,7 @@ long Serve(const stack_t* wanted, stack_t* old) {
   }
   // As for actions: where a handler runs is the whole thread's.
   if (wanted != nullptr && RunsInSandbox()) return -EPERM;
-  const AlternateStack before = record->alternate;
+  const SignalStack before = record->alternate;
   if (wanted != nullptr) {
     const long result = Change(*record, *wanted);
     if (result != 0) return result;

@@ -44,9 +44,6 @@ constexpr size_t kSoftwareBytes = 464;
 constexpr size_t kHeader = 512;
 constexpr size_t kHeaderEnd = 576;
 
-// Below the stack pointer, the interrupted code's (System V ABI for x86-64).
-constexpr uintptr_t kRedZone = 128;
-
 constexpr size_t kPlaceBytes =
     BH_SIGNAL_FRAME_BYTES - kMostInterrupted * sizeof(Interrupted);
 
@@ -275,7 +272,7 @@ void CheckFrameIsTheRoots(uintptr_t address) {
   CheckIsTheRoots({address - BH_FRAME_CONTEXT, kFrameBytes});
 }
 
-void CheckAlternate(const AlternateStack& stack) {
+void CheckAlternate(const SignalStack& stack) {
   if (stack.IsThere()) CheckIsTheRoots(stack.memory);
 }
 
@@ -298,7 +295,7 @@ ucontext_t CopyOfContext(uintptr_t address) {
 
 HandlerPlace PlaceForHandler(const ThreadRecord& record,
                              const ucontext_t& context) {
-  const AlternateStack& said = record.alternate;
+  const SignalStack& said = record.alternate;
   HandlerPlace place;
   place.stack =
       said.IsThere()
@@ -320,7 +317,7 @@ HandlerPlace PlaceForHandler(const ThreadRecord& record,
 }
 
 void DeliverFrame(const ucontext_t& context, Seen seen,
-                  const AlternateStack& shown, const HandlerPlace& place,
+                  const SignalStack& shown, const HandlerPlace& place,
                   uintptr_t staging) {
   unsigned char* area = AreaIn(staging);
   const size_t bytes = CopyExtended(ExtendedOf(context), area);

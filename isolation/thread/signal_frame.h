@@ -42,6 +42,9 @@ struct InterruptedDomain {
   CompartmentId current = kRoot;
 };
 
+// What code uses below its stack pointer (System V ABI for x86-64).
+inline constexpr uintptr_t kRedZone = 128;
+
 // How much of the registers a handler sees.
 enum class Seen {
   kStack,  // the stack pointer; and where the code is, if it is on its way
@@ -69,7 +72,7 @@ void LearnFrames();
 // That a frame with its context at `address` lies in the root's memory.
 void CheckFrameIsTheRoots(uintptr_t address);
 // That such a stack does, unless it is none.
-void CheckAlternate(const AlternateStack& stack);
+void CheckAlternate(const SignalStack& stack);
 
 // The frame's owned bits of PKRU. `is_kernels`: nobody else could write to it.
 Pkru RightsInFrame(const ucontext_t& context, bool is_kernels);
@@ -85,7 +88,7 @@ HandlerPlace PlaceForHandler(const ThreadRecord& record,
 // Copies the kernel's frame to `place`, as far as it may be `seen`, by way of
 // `staging`, of BH_SIGNAL_FRAME_BYTES.
 void DeliverFrame(const ucontext_t& context, Seen seen,
-                  const AlternateStack& shown, const HandlerPlace& place,
+                  const SignalStack& shown, const HandlerPlace& place,
                   uintptr_t staging);
 
 // Copies the kernel's frame to `kept`, of KeptFrameBytes(), to return by later.

@@ -64,13 +64,17 @@ struct Interrupted {
   CompartmentId domain = kRoot;
   uint64_t refreshes = 0;   // as the handler began
   bool has_pushed = false;  // the handler left `domain` for the root's
-  bool is_kept = false;     // the frame, in KeptFrame()
+  bool is_kept = false;     // the frame, by the monitor
+  // Whose stack the code stood on, and where the next gate to there would have
+  // started.
+  CompartmentId stood_on = kRoot;
+  uintptr_t stack = 0;
 };
 inline constexpr uint32_t kMostInterrupted = 8;
 
 // An alternate signal stack as sigaltstack() takes it; the flags are the
 // kernel's (include/uapi/linux/signal.h).
-struct AlternateStack {
+struct SignalStack {
   static constexpr int kDisabled = 2;
   static constexpr int kAutoDisarm = static_cast<int>(uint32_t{1} << 31);
 
@@ -196,7 +200,7 @@ struct alignas(BH_RECORD_BYTES) ThreadRecord {
   // Bulkhead's own for the thread's handlers, and what the program said in its
   // place, from when the kernel uses the thread's kernel stack on.
   void* signal_stack = nullptr;
-  AlternateStack alternate = {};
+  SignalStack alternate = {};
   bool uses_kernel_stack = false;
   // The alternate stack that a handler of the thread last ran on, whoever's.
   PageRange handler_stack = {};
