@@ -87,9 +87,9 @@ Finding SignalFrames(const SignalFacts& signals) {
   Finding row = {"signals.closed_stack",
                  "handlers on a keyed stack",
                  Verdict::kYes,
-                 "the kernel writes the frame whatever is closed; this version "
-                 "puts it where the root writes, and BULKHEAD_OPTIONS="
-                 "signals=strict keeps compartments out of it",
+                 "the kernel writes the frame whatever is closed: those of "
+                 "threads that have been in a compartment lie where nobody "
+                 "else writes or reads",
                  "",
                  ""};
   switch (signals.handler_on_closed_stack) {
@@ -108,7 +108,7 @@ Finding SignalFrames(const SignalFacts& signals) {
       row.lost =
           "signal frames stay where threads of the interrupted domain can "
           "write: an attacker in it who wins a race with a signal changes that "
-          "thread's rights";
+          "thread's rights, and handlers read a vault's registers";
       row.advice =
           "BULKHEAD_OPTIONS=signals=strict has signals wait while their thread "
           "is in a compartment; or boot Linux 6.12.5 or later";

@@ -101,9 +101,11 @@ Seen WhatIsSeen(const ucontext_t& context, const siginfo_t& info,
                 bool is_contained) {
   if (is_contained) return Seen::kAll;
   if (!IsFault(info)) return Seen::kStack;
-  // Code on the root's stack keeps nothing from the root: a scope's.
   const auto stack = static_cast<uintptr_t>(context.uc_mcontext.gregs[REG_RSP]);
-  return !IsOnItsWay(context) && IsTheRoots(stack) ? Seen::kAll : Seen::kFault;
+  if (!IsTheRoots(stack)) return Seen::kFault;
+  // Code on the root's stack keeps nothing from the root: a scope's. A gate may
+  // have what a vault left in registers, but in those of its caller.
+  return IsOnItsWay(context) ? Seen::kCaller : Seen::kAll;
 }
 
 // What began at this address or below on the same stack is gone.

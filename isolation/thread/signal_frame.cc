@@ -150,10 +150,18 @@ void Hide(ucontext_t& context, Seen seen) {
   gregset_t& registers = context.uc_mcontext.gregs;
   gregset_t shown = {};
   shown[REG_RSP] = registers[REG_RSP];
-  if (seen == Seen::kFault || IsOnItsWay(context)) {
+  if (seen != Seen::kStack || IsOnItsWay(context)) {
     shown[REG_RIP] = registers[REG_RIP];
   }
-  if (seen == Seen::kFault) {
+  if (seen == Seen::kCaller) {
+    shown[REG_RBX] = registers[REG_RBX];
+    shown[REG_RBP] = registers[REG_RBP];
+    shown[REG_R12] = registers[REG_R12];
+    shown[REG_R13] = registers[REG_R13];
+    shown[REG_R14] = registers[REG_R14];
+    shown[REG_R15] = registers[REG_R15];
+  }
+  if (seen != Seen::kStack) {
     shown[REG_ERR] = registers[REG_ERR];
     shown[REG_TRAPNO] = registers[REG_TRAPNO];
     shown[REG_CR2] = registers[REG_CR2];

@@ -47,8 +47,9 @@ inline constexpr uintptr_t kRedZone = 128;
 
 // How much of the registers a handler sees.
 enum class Seen {
-  kStack,  // the stack pointer; and where the code is, if it is on its way
-  kFault,  // where the code is as well, and what was wrong there
+  kStack,   // the stack pointer; and where the code is, if it is on its way
+  kFault,   // where the code is as well, and what was wrong there
+  kCaller,  // the same, and the callee-saved registers
   kAll
 };
 inline bool IsHidden(const ucontext_t& context) {

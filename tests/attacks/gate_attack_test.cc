@@ -28,6 +28,7 @@
 #include "isolation/arch/monitor.h"
 #include "isolation/arch/pkru.h"
 #include "isolation/domain/compartment_table.h"
+#include "isolation/thread/signal_frame.h"
 #include "isolation/thread/thread_record.h"
 #include "tests/support/child.h"
 
@@ -221,17 +222,20 @@ struct Progress {
 const Progress* attack = nullptr;
 
 // A byte inside an instruction may be a jump to itself (EB FE, say, of a
-// displacement). Who is still in the same jump a tick later goes on in
-// LandWithRights(), with the rights that it has.
-void EndEndlessJump(int, siginfo_t*, void* context) {
+// displacement). Who is still in the same jump a tick later has landed there.
+void EndEndlessJump(int, siginfo_t*, void* raw_context) {
   static int seen = 0;
   if (attack->jumps != seen) {
     seen = attack->jumps;
     return;
   }
-  greg_t* registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
-  registers[REG_RIP] = reinterpret_cast<greg_t>(&LandWithRights);
-  registers[REG_RSP] = reinterpret_cast<greg_t>(&stack[2047]);
+  bulkhead::Pkru pkru;
+  const bool is_there =
+      bulkhead::InterruptedPkru(*static_cast<ucontext_t*>(raw_context), pkru);
+  JumpBack(is_there && (bulkhead::Bits(pkru) & bulkhead_owned_pkru) ==
+                           bulkhead_root_pkru
+               ? kClosed
+               : kOpen);
 }
 
 void WatchForEndlessJumps(const Progress& progress) {

@@ -4,6 +4,7 @@
 // Signal handlers that go on in rights that are not theirs: of the monitor that
 // they interrupted, or of a vault.
 
+#include <cpuid.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,19 +13,24 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <string>
 #include <thread>
 
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
 #include "isolation/arch/gate.h"
+#include "isolation/arch/layout.h"
+#include "isolation/arch/monitor.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/thread/call_monitor.h"
+#include "tests/sandboxes/means.h"
 #include "tests/support/child.h"
 
 namespace bulkhead {
 namespace {
 
 using bulkhead_test::ChildResult;
+using bulkhead_test::MayHaveSandboxes;
 using bulkhead_test::RunInChild;
 
 bool HasKeys() { return bh_get_level() == BH_LEVEL_PKU; }
@@ -170,6 +176,44 @@ TEST(SignalAttackTest, NorOfOneThatCalledThatOne) {
   signal(SIGUSR1, SIG_DFL);
   EXPECT_EQ(vault->Destroy(), absl::OkStatus());
   EXPECT_EQ(other.Destroy(), absl::OkStatus());
+}
+
+// Where the kernel put the frame of the signal that was last delivered on the
+// thread's kernel stack (arch/x86/kernel/signal.c, get_sigframe()).
+uintptr_t LastFrame() {
+  uint32_t a, area_bytes, c, d;
+  if (__get_cpuid_count(0xd, 0, &a, &area_bytes, &c, &d) == 0) abort();
+  const uintptr_t top = CurrentRecord()->kernel_stack + BH_KERNEL_STACK_BYTES;
+  const uintptr_t area = RoundDown(top - area_bytes - sizeof(uint32_t), 64);
+  return RoundDown(
+             area - BH_FRAME_CONTEXT - BH_CONTEXT_BYTES - BH_SIGINFO_BYTES,
+             16) -
+         BH_FRAME_CONTEXT;
+}
+
+void Count(int, siginfo_t*, void*) {
+  if (++handled > 1) _exit(kAttackerRuns);
+}
+
+// A jump to where the kernel starts handlers, with what it wrote for another.
+TEST(SignalAttackTest, NoFrameIsTakenTwice) {
+  if (!MayHaveSandboxes()) return;
+  auto vault = Compartment::Create("vault");
+  ASSERT_TRUE(vault.ok()) << vault.status();
+  const ChildResult child = RunInChild([&vault] {
+    handled = 0;
+    InstallOnAStackOfItsOwn(Count);
+    if (!vault->Call(kRaise).value_or(false) || handled != 1) _exit(1);
+    const uintptr_t context = LastFrame() + BH_FRAME_CONTEXT;
+    reinterpret_cast<void (*)(int, uintptr_t, uintptr_t)>(
+        bulkhead_signal_entry_pku)(SIGUSR1, context + BH_CONTEXT_BYTES,
+                                   context);
+  });
+  EXPECT_TRUE(child.DiedOf(SIGABRT)) << child.code << child.errors;
+  EXPECT_NE(child.errors.find("a signal's frame was taken before"),
+            std::string::npos)
+      << child.errors;
+  EXPECT_EQ(vault->Destroy(), absl::OkStatus());
 }
 
 }  // namespace

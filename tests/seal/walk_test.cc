@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include <atomic>
 #include <fstream>
@@ -96,6 +97,32 @@ Known& Knowledge() {
   return known;
 }
 
+// The end of the stack that a handler of the calling thread runs on: the
+// extended registers stand last on it.
+thread_local uintptr_t end_of_handlers = 0;
+void TellOfHandler(int, siginfo_t*, void* raw_context) {
+  const auto& context = *static_cast<ucontext_t*>(raw_context);
+  const auto area = reinterpret_cast<uintptr_t>(context.uc_mcontext.fpregs);
+  // struct _fpx_sw_bytes, extended_size (asm/sigcontext.h).
+  const auto bytes = *reinterpret_cast<const uint32_t*>(area + 464 + 4);
+  end_of_handlers = (area + bytes + 4095) / 4096 * 4096;
+}
+
+// Bulkhead's own signal stack of the calling thread, if it has one: of 64 KiB
+// (docs/limits.md), and not told of by sigaltstack().
+Range OwnSignalStack(Range stack) {
+  struct sigaction action = {};
+  struct sigaction before = {};
+  action.sa_sigaction = TellOfHandler;
+  action.sa_flags = SA_SIGINFO;
+  if (sigaction(SIGUSR2, &action, &before) != 0) abort();
+  raise(SIGUSR2);
+  sigaction(SIGUSR2, &before, nullptr);
+  const uintptr_t end = end_of_handlers;
+  if (end > stack.begin && end <= stack.end) return {};
+  return {end - 16 * 4096, end};
+}
+
 // Adds what the calling thread knows of its own stacks.
 void TellOfStacks() {
   static std::mutex mutex;
@@ -112,10 +139,13 @@ void TellOfStacks() {
   sigaltstack(nullptr, &alternate);
   const auto signal_begin = reinterpret_cast<uintptr_t>(alternate.ss_sp);
   const std::lock_guard<std::mutex> lock(mutex);
+  const Range own = OwnSignalStack({begin, begin + bytes});
   Knowledge().stacks.push_back({begin - guard, begin + bytes});
   if ((alternate.ss_flags & SS_DISABLE) == 0) {
     Knowledge().signal_stacks.push_back(
         {signal_begin, signal_begin + alternate.ss_size});
+  } else if (own.end != 0) {
+    Knowledge().signal_stacks.push_back(own);
   }
 }
 

@@ -263,6 +263,45 @@ TEST_F(HandlerOfAnotherDomain, IsToldOfAFault) {
   EXPECT_TRUE(child.ExitedWith(7)) << child.code << child.errors;
 }
 
+// A handler may call into the vault that it interrupted: beneath what that has
+// on its stack.
+void Scribble() {
+  char frame[8192];
+  memset(frame, 1, sizeof(frame));
+  __asm__ volatile("" : : "r"(frame) : "memory");
+}
+BULKHEAD_ENTRY(kScribble, "vault", Scribble);
+
+// How much of its own frame the handler of a signal has changed.
+size_t RaiseAndCount() {
+  char frame[4096];
+  memset(frame, 0, sizeof(frame));
+  __asm__ volatile("" : : "r"(frame) : "memory");
+  raise(SIGUSR1);
+  __asm__ volatile("" : : "r"(frame) : "memory");
+  size_t changed = 0;
+  for (const char byte : frame) changed += byte != 0;
+  return changed;
+}
+BULKHEAD_ENTRY(kRaiseAndCount, "vault", RaiseAndCount);
+
+const Compartment* interrupted;
+
+TEST_F(HandlerOfAnotherDomain, CallsBackIntoAVault) {
+  if (!MayHaveSandboxes()) return;
+  interrupted = &vault_;
+  Install([](int, siginfo_t*, void*) {
+    if (!interrupted->Call(kScribble).ok()) abort();
+    ++handled;
+  });
+  for (int i = 0; i < 100; ++i) {
+    const auto changed = vault_.Call(kRaiseAndCount);
+    ASSERT_TRUE(changed.ok()) << changed.status();
+    ASSERT_EQ(*changed, 0u);
+  }
+  EXPECT_EQ(handled, 100);
+}
+
 sigjmp_buf out;
 void JumpOut(int, siginfo_t*, void*) { siglongjmp(out, 1); }
 
