@@ -17,9 +17,9 @@ namespace bulkhead {
 // that gates start on. Runs in: the monitor.
 void KeepStack(ThreadRecord& record, uintptr_t room, Frame& frame);
 
-// The same for code that was interrupted with its stack pointer at `address`, on
-// the stack of `id` in a compartment: gates start below it from now on. Returns
-// where one would have started. False: it stood on no such stack.
+// The same for code that was interrupted with its stack pointer at `address`,
+// on the stack of `id` in a compartment: gates start below it from now on.
+// Returns where one would have started. False: it stood on no such stack.
 bool KeepInterruptedStack(ThreadRecord& record, uintptr_t address,
                           CompartmentId& id, uintptr_t& before);
 
