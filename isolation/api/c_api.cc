@@ -9,10 +9,12 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/domain/variables.h"
 #include "isolation/gate/call.h"
 #include "isolation/gate/domain_gate.h"
 #include "isolation/grants/change.h"
 #include "isolation/libc/prepare.h"
+#include "isolation/monitor/annotations.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/thread/current.h"
 #include "isolation/thread/libc_signals.h"
@@ -62,6 +64,11 @@ bh_status bh_create_with_gates(const char* name, const bh_options* options,
     const bh_status prepared = bulkhead::PrepareForSandboxes();
     if (prepared != BH_OK) return prepared;
     if (!bulkhead::PrepareLibc()) return BH_ERR_NO_MEMORY;
+    bh_compartment shared = {0, 0};
+    if (bulkhead::HasVariablesOf(bulkhead::kSharedName)) {
+      const bh_status found = bulkhead::FindShared(shared);
+      if (found != BH_OK) return found;
+    }
   }
   const bool is_first = !bulkhead::HasHadCompartments();
   const bh_status status =
@@ -81,6 +88,10 @@ bh_status bh_allow(bh_compartment sandbox, const bh_gate* gate) {
 
 bh_status bh_shared(bh_compartment* shared) {
   return bulkhead::FindShared(*shared);
+}
+
+void bh_tag_variables(void) {
+  if (Running()) bulkhead::TagAllVariables();
 }
 
 bh_status bh_find(const char* name, bh_compartment* found) {
@@ -135,7 +146,7 @@ bh_compartment bh_current(void) {
 
 bh_compartment bh_owner(const void* pointer) {
   bulkhead::CompartmentId id = bulkhead::kRoot;
-  if (!bulkhead::FindOwner(reinterpret_cast<uintptr_t>(pointer), id)) {
+  if (!bulkhead::FindAnyOwner(reinterpret_cast<uintptr_t>(pointer), id)) {
     return {0, 0};
   }
   return bulkhead::HandleOf(bulkhead::RowOf(id));

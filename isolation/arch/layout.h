@@ -16,10 +16,10 @@
 #define BH_MONITOR_CALLS 64
 /* The numbers of those that only gates make, from the first one on, and the
  * ways into handlers and out of them: the last. */
-#define BH_CALL_ENTER_VAULT 24
-#define BH_CALL_LEAVE_GATE 27
-#define BH_CALL_ENTER_HANDLER 28
-#define BH_CALL_LEAVE_HANDLER 29
+#define BH_CALL_ENTER_VAULT 25
+#define BH_CALL_LEAVE_GATE 28
+#define BH_CALL_ENTER_HANDLER 29
+#define BH_CALL_LEAVE_HANDLER 30
 #define BH_MONITOR_STACK_BYTES 32768
 /* Above it: where the frame is made that a handler returns by, and at the upper
  * end what handlers interrupted. */

@@ -8,6 +8,7 @@
 #include "isolation/domain/grants.h"
 #include "isolation/domain/metadata_region.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/domain/variables.h"
 #include "isolation/sys/syscalls.h"
 
 namespace bulkhead {
@@ -35,19 +36,6 @@ bool ProtectByState(PageRange pages, int protection) {
 
 int StackProtection(const CompartmentRow& row) {
   return row.threads_inside != 0 ? PROT_READ | PROT_WRITE : PROT_NONE;
-}
-
-int HeapProtection(const CompartmentRow& row) {
-  if (row.threads_inside != 0) return PROT_READ | PROT_WRITE;
-  switch (GrantedToWhoRuns(row)) {
-    case BH_ACCESS_NONE:
-      return PROT_NONE;
-    case BH_ACCESS_READ:
-      return PROT_READ;
-    case BH_ACCESS_READ_WRITE:
-      return PROT_READ | PROT_WRITE;
-  }
-  Die("unknown kind of access");
 }
 
 // Gives fresh heap pages the protection that the compartment has now. Their
@@ -230,9 +218,22 @@ bool EmptyStack(CompartmentRow& row, uintptr_t end) {
          LockPages(row, pages);
 }
 
+int HeapProtection(const CompartmentRow& row) {
+  if (row.threads_inside != 0) return PROT_READ | PROT_WRITE;
+  switch (GrantedToWhoRuns(row)) {
+    case BH_ACCESS_NONE:
+      return PROT_NONE;
+    case BH_ACCESS_READ:
+      return PROT_READ;
+    case BH_ACCESS_READ_WRITE:
+      return PROT_READ | PROT_WRITE;
+  }
+  Die("unknown kind of access");
+}
+
 bool UpdateHeapProtection(CompartmentRow& row) {
   const int protection = HeapProtection(row);
-  bool done = true;
+  bool done = ProtectVariables(row, protection);
   for (const HeapRun& run : row.runs) {
     if (run.committed == 0) continue;
     done &= sys::Mprotect(run.cages.begin, run.committed, protection) == 0;

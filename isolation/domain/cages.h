@@ -107,6 +107,9 @@ struct CompartmentPages {
 };
 CompartmentPages PagesOf(CompartmentRow& row);
 
+// Without keys: the protection that the compartment's heap has now.
+int HeapProtection(const CompartmentRow& row);
+
 // Held around fork().
 void LockCages();
 void UnlockCages();

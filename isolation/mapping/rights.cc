@@ -11,6 +11,7 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/domain/variables.h"
 #include "isolation/thread/current.h"
 #include "isolation/thread/root_pages.h"
 
@@ -29,7 +30,8 @@ bool Overlap(PageRange a, PageRange b) {
 
 bool AreBulkheads(PageRange pages) {
   return Overlap(pages, {reservation.begin(), reservation.bytes()}) ||
-         Overlap(pages, SealedData()) || Overlap(pages, SettledData());
+         Overlap(pages, SealedData()) || Overlap(pages, SettledData()) ||
+         AreVariables(pages);
 }
 
 // Whether all of the pages are of one heap that the domain may write, and whose

@@ -11,6 +11,7 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/grants.h"
 #include "isolation/domain/heap_hooks.h"
+#include "isolation/domain/variables.h"
 #include "isolation/monitor/calls.h"
 #include "isolation/monitor/process.h"
 #include "isolation/monitor/stacks.h"
@@ -177,7 +178,7 @@ void ClearEntries(CompartmentRow& row) {
 // read them.
 void TearDown(CompartmentRow& row) {
   ClearEntries(row);
-  BULKHEAD_CHECK(ReleaseMemory(row),
+  BULKHEAD_CHECK(ReleaseMemory(row) && ReleaseVariables(row),
                  "the kernel refused to unmap a compartment's pages");
   if (IsSandbox(row.traits.kind)) ForgetTls(IdOf(row));
   if (IsGrantedSomething(IdOf(row))) {

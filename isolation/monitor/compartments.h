@@ -21,6 +21,7 @@ bh_status CreateCompartment(const char* name, const bh_options& options,
 bh_status DestroyCompartment(bh_compartment compartment);
 
 // The heap that sandboxes share with the root, made if need be.
+inline constexpr const char* kSharedName = "shared";
 bh_status FindShared(bh_compartment& shared);
 
 // Makes what a thread needs to enter the compartment: its stack there, and a

@@ -4,6 +4,7 @@
 // The callers' side of compartments.h.
 
 #include "isolation/domain/heap_hooks.h"
+#include "isolation/monitor/annotations.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/sys/syscalls.h"
 #include "isolation/thread/call_monitor.h"
@@ -14,7 +15,6 @@ namespace bulkhead {
 namespace {
 
 constexpr unsigned kSwitchBits = 8;
-constexpr const char* kSharedName = "shared";
 
 bool IsSwitch(uint64_t value) {
   return value == BH_DEFAULT || value == BH_ON || value == BH_OFF;
@@ -69,10 +69,14 @@ bh_status Create(const char* name, const bh_options& options,
       CallMonitor(record, MonitorCall::kCreate, options.stack_bytes,
                   PackSwitches(switches), reinterpret_cast<uintptr_t>(gates),
                   reinterpret_cast<uintptr_t>(gates_end));
-  if (result.status == BH_OK) {
+  if (result.status != BH_OK) return Status(result);
+  const bh_status tagged = TagVariablesOf(name, AsHandle(result.value));
+  if (tagged == BH_OK) {
     created = AsHandle(result.value);
+    return BH_OK;
   }
-  return Status(result);
+  DestroyCompartment(AsHandle(result.value));
+  return tagged;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "isolation/base/sealed.h"
 #include "isolation/domain/cages.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/domain/variables.h"
 #include "isolation/thread/current.h"
 #include "isolation/thread/signal_action.h"
 #include "isolation/thread/signal_frame.h"
@@ -104,7 +105,7 @@ bool HandleFault(siginfo_t& info, ucontext_t& context,
   }
   CompartmentId owner = kRoot;
   const ViolationPlace place = PlaceOf(address, context, interrupted);
-  if (!FindOwner(address, owner) || owner == kRoot) {
+  if (!FindAnyOwner(address, owner) || owner == kRoot) {
     if (info.si_code != kPkuError) return false;
     if (GiveRootsRights(context)) return true;
     if (!IsSandbox(RowOf(place.domain).traits.kind)) return false;

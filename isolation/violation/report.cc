@@ -11,6 +11,7 @@
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/compartment_table.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/domain/variables.h"
 #include "isolation/sys/syscalls.h"
 #include "isolation/thread/call_monitor.h"
 #include "isolation/violation/modules.h"
@@ -53,7 +54,7 @@ void BecomeReporter() {
 
 void AppendOwner(RawLine& line, uintptr_t address) {
   CompartmentId owner;
-  if (!FindOwner(address, owner)) {
+  if (!FindAnyOwner(address, owner)) {
     line.Text(reservation.Contains(address) ? "Bulkhead, or nobody yet"
                                             : "no heap of Bulkhead's");
     return;
@@ -68,7 +69,9 @@ void AppendOwner(RawLine& line, uintptr_t address) {
     line.Text(" (key ").Decimal(Number(row.key)).Text(")");
   }
   const bool stack = address - row.stack_cages.begin < row.stack_cages.bytes;
-  line.Text(stack ? ", a stack" : ", its heap");
+  line.Text(stack                       ? ", a stack"
+            : FindOwner(address, owner) ? ", its heap"
+                                        : ", its variables");
 }
 
 // Symbolises `address` into `name`; false: no symbol.
@@ -136,7 +139,7 @@ void WriteSummary(const KindText& kind, uintptr_t address, void* place) {
   RawLine line;
   line.Text("SUMMARY: Bulkhead: ").Text(kind.name);
   CompartmentId owner;
-  if (FindOwner(address, owner) && owner != kRoot) {
+  if (FindAnyOwner(address, owner) && owner != kRoot) {
     line.Text(" of '").Text(RowOf(owner).name).Text("'");
   }
   char name[256];

@@ -32,6 +32,13 @@ _USES = {
           return (int)bh_call(created, &gate, 0, 0, 0, 0, 0, 0).status;
         }
     """,
+    "variables.h": """
+        BULKHEAD_PRIVATE(name) static int secret = 1;
+        BULKHEAD_PRIVATE(name) unsigned char key[32];
+        BULKHEAD_PRIVATE(other) static const char* text;
+        BULKHEAD_SHARED int count;
+        int main(void) { return secret + key[0] + count + (text == NULL); }
+    """,
     "compartment.h": """
         static int Entry(const char* text, bool flag) { return flag ? *text : 0; }
         BULKHEAD_ENTRY(kGate, "name", Entry);

@@ -34,6 +34,7 @@ _WRAPPED = [
     "ssignal",
     "sysv_signal",
     "__sysv_signal",
+    "sigaltstack",
     "mmap",
     "mmap64",
     "munmap",

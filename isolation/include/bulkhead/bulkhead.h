@@ -157,6 +157,11 @@ static inline bh_status bh_create(const char* name, const bh_options* options,
                               __stop_bulkhead_gates, created);
 }
 
+/* Makes annotated variables (variables.h) of objects that were loaded since the
+ * live compartments were created part of these. Called as an object that
+ * annotates is loaded; ends the process with a message on an error. */
+BULKHEAD_API void bh_tag_variables(void);
+
 /* The heap that the root, vaults and sandboxes may all read and write: for what
  * goes into a sandbox and comes out of it. Nobody runs in it; allocate from it
  * by bh_malloc(), release by free(). It is made on the first call.
