@@ -21,6 +21,7 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/domain/metadata_region.h"
+#include "isolation/gate/handler_call.h"
 #include "isolation/monitor/process.h"
 #include "isolation/thread/call_monitor.h"
 #include "isolation/thread/current.h"
@@ -233,6 +234,7 @@ void StartHeap() {
   heap_hooks.statistics = CountHeap;
   heap_hooks.report_bad_leave = ReportBadLeave;
   RegisterFaultHandler();
+  RegisterHandlerCaller();
   bulkhead_heap_entries =
       enforcement == Enforcement::kPku
           ? HeapEntries{bulkhead_malloc_in_domain, bulkhead_new_in_domain,

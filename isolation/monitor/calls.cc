@@ -66,10 +66,25 @@ bh_result MonitorRemember(ThreadRecord&, uint64_t slot, uint64_t value,
   return {};
 }
 
-bh_result MonitorSetAction(ThreadRecord&, uint64_t signal, uint64_t handler,
-                           uint64_t flags, uint64_t mask) {
+bh_result MonitorSetAction(ThreadRecord& record, uint64_t signal_and_owner,
+                           uint64_t handler, uint64_t flags, uint64_t mask) {
+  const uint64_t signal =
+      signal_and_owner & ((uint64_t{1} << kActionOwnerShift) - 1);
   BULKHEAD_CHECK(signal < static_cast<uint64_t>(kSignals), "no such signal");
   SignalAction& action = signal_actions[signal];
+  // A signal finds no handler of another's meanwhile.
+  __atomic_store_n(&action.handler, 0, __ATOMIC_RELAXED);
+  switch (static_cast<ActionOwner>(signal_and_owner >> kActionOwnerShift)) {
+    case ActionOwner::kByCaller:
+      action.owner =
+          record.caller == kRoot ? 0 : AsNumber(HandleOf(RowOf(record.caller)));
+      break;
+    case ActionOwner::kByRoot:
+      action.owner = 0;
+      break;
+    case ActionOwner::kAsBefore:
+      break;
+  }
   __atomic_store_n(&action.flags, flags, __ATOMIC_RELAXED);
   __atomic_store_n(&action.mask, mask, __ATOMIC_RELAXED);
   __atomic_store_n(&action.handler, handler, __ATOMIC_RELEASE);

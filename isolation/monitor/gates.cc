@@ -15,18 +15,29 @@
 #include "isolation/monitor/rights.h"
 #include "isolation/monitor/stacks.h"
 #include "isolation/sandbox/tls.h"
+#include "isolation/thread/signal_action.h"
 
 namespace bulkhead {
 namespace {
 
 static_assert(BH_ERR_EXCEPTION == BH_LEFT_BY_EXCEPTION);
 
-// The entry behind `gate`; for no gate, a sandbox's that fills the thread's
-// TLS. 0: there is none.
+// The handler that the compartment has installed for the signal, or 0.
+uint64_t FindHandler(const CompartmentRow& row, uint64_t signal) {
+  const SignalAction& action = signal_actions[signal];
+  const bool is_function =
+      action.handler != reinterpret_cast<uintptr_t>(SIG_IGN);
+  return is_function && action.owner == AsNumber(HandleOf(row)) ? action.handler
+                                                                : 0;
+}
+
+// The entry behind `gate`; for the number of a signal, the vault's handler; for
+// no gate, a sandbox's that fills the thread's TLS. 0: there is none.
 uint64_t FindEntry(const CompartmentRow& row, uint64_t gate) {
   if (gate == 0 && IsSandbox(row.traits.kind)) {
     return reinterpret_cast<uintptr_t>(&FillTls);
   }
+  if (gate < kSignals) return FindHandler(row, gate);
   const uint64_t distance = gate - reinterpret_cast<uintptr_t>(row.gates);
   const uint64_t index = distance / sizeof(bh_gate);
   if (index >= row.entry_count || distance % sizeof(bh_gate) != 0) return 0;

@@ -126,14 +126,11 @@ uintptr_t KeptFrame(const ThreadRecord& record, uint32_t number) {
 // Keeps the kernel's frame, which nobody changes but for what Bulkhead itself
 // must: a thread that is being cancelled waits no more, and a way through the
 // heap that was not finished begins again.
-void Keep(ThreadRecord& record, const ucontext_t& context, int signal,
-          Interrupted& noted) {
+void Keep(ThreadRecord& record, const ucontext_t& context, int signal) {
   BULKHEAD_CHECK(record.interruptions < kMostInterrupted,
                  "too many handlers interrupt compartments within each other");
   ucontext_t& kept =
       KeepFrame(context, KeptFrame(record, record.interruptions));
-  const auto stack = static_cast<uintptr_t>(kept.uc_mcontext.gregs[REG_RSP]);
-  KeepInterruptedStack(record, stack, noted.stood_on, noted.stack);
   if (signal == kCancel) EndWait(kept);
   greg_t& counter = kept.uc_mcontext.gregs[REG_RIP];
   if (heap_hooks.begin_again != nullptr) {
@@ -248,7 +245,7 @@ bh_result MonitorEnterHandler(ThreadRecord& record, uint64_t address, uint64_t,
     noted.context = place.frame + BH_FRAME_CONTEXT;
     ForgetWithin(record, place.stack, noted.context);
     noted.is_kept = !is_contained;
-    if (noted.is_kept) Keep(record, context, signal, noted);
+    if (noted.is_kept) Keep(record, context, signal);
     frame = Deliver(record, context, WhatIsSeen(context, info, is_contained),
                     place);
     info.si_signo = 0;
@@ -257,6 +254,9 @@ bh_result MonitorEnterHandler(ThreadRecord& record, uint64_t address, uint64_t,
     ForgetWithin(record, {0, ~uintptr_t{0}}, address);
   }
   if (noted.is_kept || noted.has_pushed || noted.pkru != noted.domain_pkru) {
+    const auto stack =
+        static_cast<uintptr_t>(context.uc_mcontext.gregs[REG_RSP]);
+    KeepInterruptedStack(record, stack, noted.stood_on, noted.stack);
     Note(record, noted);
   }
   return {frame, noted.has_pushed ? uint64_t{1} : 0};

@@ -85,6 +85,13 @@ KernelAction Behind(int signal, const KernelAction& wanted) {
   return action;
 }
 
+void SetOwnAction(int signal, ActionOwner owner, const SignalAction& action) {
+  CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
+              static_cast<uint64_t>(signal) | static_cast<uint64_t>(owner)
+                                                  << kActionOwnerShift,
+              action.handler, action.flags, action.mask);
+}
+
 long ChangeAction(int signal, const KernelAction* wanted, KernelAction* old) {
   if (!IsSignal(signal)) return -EINVAL;
   // What a signal does, it does to the whole program.
@@ -98,9 +105,8 @@ long ChangeAction(int signal, const KernelAction* wanted, KernelAction* old) {
     const KernelAction action = Behind(signal, *wanted);
     if (action.handler == Entry() && IsRunning()) {
       // First, so that no signal finds the entry without it.
-      CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
-                  static_cast<uint64_t>(signal), wanted->handler, wanted->flags,
-                  wanted->mask);
+      SetOwnAction(signal, ActionOwner::kByCaller,
+                   {wanted->handler, wanted->flags, wanted->mask});
     }
     result = sys::SetAction(signal, &action, &kernel_old);
   }
@@ -191,9 +197,8 @@ void SetHandlerMask(int signal, const SignalAction& action,
 // A handler that wants to be called once is the action no more.
 void ForgetHandler(int signal, const SignalAction& action) {
   if (IsWatched(signal)) {
-    CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
-                static_cast<uint64_t>(signal), kDefault, action.flags,
-                action.mask);
+    SetOwnAction(signal, ActionOwner::kByRoot,
+                 {kDefault, action.flags, action.mask});
     return;
   }
   KernelAction by_default;
@@ -218,6 +223,15 @@ void CallHandler(int signal, siginfo_t& info, ucontext_t& context) {
   }
   if ((action.flags & SA_RESETHAND) != 0) ForgetHandler(signal, action);
   SetHandlerMask(signal, action, context);
+  if (action.owner != 0) {
+    const bh_status status =
+        handler_caller(AsHandle(action.owner), signal, info, context);
+    if (status == BH_OK) return;
+    DieExpected(
+        "the handler of a signal belongs to a compartment that cannot be "
+        "entered, with this status",
+        BH_OK, static_cast<uint64_t>(status));
+  }
   // A handler of one argument leaves the others alone.
   reinterpret_cast<void (*)(int, siginfo_t*, void*)>(action.handler)(
       signal, &info, &context);
@@ -270,6 +284,7 @@ class SavedErrno {
 
 constinit BULKHEAD_SEALED SignalAction signal_actions[kSignals] = {};
 constinit BULKHEAD_CONSTANT_AFTER_START FaultHandler fault_handler = nullptr;
+constinit BULKHEAD_CONSTANT_AFTER_START HandlerCaller handler_caller = nullptr;
 
 uintptr_t ForeignHandler(int signal) {
   KernelAction now;
@@ -293,10 +308,13 @@ void AdoptHandler(int signal, uintptr_t in_place, uint64_t flags) {
   if (in_place == 0) in_place = now.handler;
   const bool is_entry = now.handler == Entry();
   const SignalAction before = signal_actions[signal];
-  CallMonitor(*CurrentRecord(), MonitorCall::kSetAction,
-              static_cast<uint64_t>(signal),
-              is_entry ? before.handler : in_place, now.flags | flags,
-              is_entry ? before.mask : now.mask);
+  if (is_entry) {
+    SetOwnAction(signal, ActionOwner::kAsBefore,
+                 {before.handler, now.flags | flags, before.mask});
+  } else {
+    SetOwnAction(signal, ActionOwner::kByRoot,
+                 {in_place, now.flags | flags, now.mask});
+  }
   now.handler = Entry();
   now.restorer = reinterpret_cast<uintptr_t>(bulkhead_signal_return);
   now.flags |= flags | SA_SIGINFO | kRestorer;
@@ -404,6 +422,31 @@ BULKHEAD_API sighandler_t bsd_signal(int number, sighandler_t handler) noexcept
     __attribute__((alias("signal")));
 BULKHEAD_API sighandler_t ssignal(int number, sighandler_t handler) noexcept
     __attribute__((alias("signal")));
+
+BULKHEAD_API sighandler_t sigset(int number, sighandler_t disposition) {
+  uint64_t before = 0;
+  if (!bulkhead::IsSignal(number) ||
+      bulkhead::sys::SetSignalMask(nullptr, &before) != 0) {
+    errno = EINVAL;
+    return SIG_ERR;
+  }
+  const uint64_t own = bulkhead::SignalBit(number);
+  sighandler_t old = SIG_ERR;
+  if (disposition == SIG_HOLD) {
+    struct sigaction now = {};
+    if (bulkhead::Change(number, nullptr, &now) == 0) old = now.sa_handler;
+    const uint64_t held = before | own;
+    bulkhead::sys::SetSignalMask(&held, nullptr);
+  } else {
+    old = bulkhead::Install(number, disposition, 0);
+    if (old != SIG_ERR) bulkhead::sys::UnblockSignals(own);
+  }
+  return old != SIG_ERR && (before & own) != 0 ? SIG_HOLD : old;
+}
+
+BULKHEAD_API int sigignore(int number) {
+  return bulkhead::Install(number, SIG_IGN, 0) == SIG_ERR ? -1 : 0;
+}
 
 BULKHEAD_API sighandler_t sysv_signal(int number, sighandler_t handler) {
   return bulkhead::Install(number, handler, SA_RESETHAND | SA_NODEFER);

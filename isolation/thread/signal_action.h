@@ -16,6 +16,7 @@
 
 #include <signal.h>
 
+#include "bulkhead/bulkhead.h"
 #include "isolation/sys/syscalls.h"
 #include "isolation/thread/signal_frame.h"
 
@@ -28,7 +29,14 @@ struct SignalAction {
   uintptr_t handler = 0;
   uint64_t flags = 0;
   uint64_t mask = 0;
+  // The compartment that installed it, whose domain it runs in, by its handle;
+  // 0 for the root.
+  uint64_t owner = 0;
 };
+
+// Whose an action is, as MonitorCall::kSetAction is told.
+enum class ActionOwner : uint64_t { kByCaller, kByRoot, kAsBefore };
+inline constexpr unsigned kActionOwnerShift = 8;
 
 // By signal; of those whose kernel handler is Bulkhead's entry.
 extern SignalAction signal_actions[kSignals];
@@ -39,6 +47,12 @@ extern SignalAction signal_actions[kSignals];
 using FaultHandler = bool (*)(siginfo_t& info, ucontext_t& context,
                               const InterruptedDomain& interrupted);
 extern FaultHandler fault_handler;
+
+// Calls the handler of `signal` in the domain of its owner, a compartment. Set
+// once at start.
+using HandlerCaller = bh_status (*)(bh_compartment owner, int signal,
+                                    siginfo_t& info, ucontext_t& context);
+extern HandlerCaller handler_caller;
 
 // The kernel's handler of a signal; 0 if there is none, or Bulkhead's entry
 // stands there.

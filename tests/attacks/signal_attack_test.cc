@@ -22,6 +22,7 @@
 #include "isolation/arch/layout.h"
 #include "isolation/arch/monitor.h"
 #include "isolation/domain/reservation.h"
+#include "isolation/gate/domain_gate.h"
 #include "isolation/thread/call_monitor.h"
 #include "tests/sandboxes/means.h"
 #include "tests/support/child.h"
@@ -214,6 +215,32 @@ TEST(SignalAttackTest, NoFrameIsTakenTwice) {
             std::string::npos)
       << child.errors;
   EXPECT_EQ(vault->Destroy(), absl::OkStatus());
+}
+
+bool InstallHandler() {
+  return signal(SIGUSR2, [](int) { ++handled; }) != SIG_ERR;
+}
+BULKHEAD_ENTRY(kInstallInVault, "vault", InstallHandler);
+
+// The number of a signal in place of a gate is for who installed its handler.
+TEST(SignalAttackTest, NoVaultRunsAnothersHandler) {
+  if (!HasKeys()) return;
+  auto vault = Compartment::Create("vault");
+  auto another = Compartment::Create("other");
+  ASSERT_TRUE(vault.ok() && another.ok());
+  ASSERT_TRUE(vault->Call(kInstallInVault).value_or(false));
+  const uint64_t arguments[6] = {SIGUSR2};
+  const auto* const gate = reinterpret_cast<const bh_gate*>(SIGUSR2);
+  handled = 0;
+  EXPECT_EQ(CallVault(another->handle(), gate, arguments).status,
+            uint64_t{BH_ERR_ENTRY});
+  EXPECT_EQ(handled, 0);
+  EXPECT_EQ(CallVault(vault->handle(), gate, arguments).status,
+            uint64_t{BH_OK});
+  EXPECT_EQ(handled, 1);
+  signal(SIGUSR2, SIG_DFL);
+  EXPECT_EQ(vault->Destroy(), absl::OkStatus());
+  EXPECT_EQ(another->Destroy(), absl::OkStatus());
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -194,6 +195,34 @@ TEST(Default, OfAFaultEndsAProcess) {
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == signal) << status;
   }
 }
+
+std::atomic<int> calls{0};
+void CountCall(int) { ++calls; }
+
+// The old ways of System V, which libc's headers advise against.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+TEST(Sigset, InstallsHoldsAndTellsOfBoth) {
+  calls = 0;
+  const auto before = sigset(SIGUSR2, CountCall);
+  EXPECT_EQ(before, SIG_DFL);
+  raise(SIGUSR2);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(sigset(SIGUSR2, SIG_HOLD), CountCall);
+  raise(SIGUSR2);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(sigset(SIGUSR2, CountCall), SIG_HOLD);
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(sigset(SIGUSR2, SIG_DFL), CountCall);
+  EXPECT_EQ(sigset(0, CountCall), SIG_ERR);
+}
+
+TEST(Sigset, IgnoresASignal) {
+  ASSERT_EQ(sigignore(SIGUSR2), 0);
+  raise(SIGUSR2);
+  EXPECT_EQ(signal(SIGUSR2, SIG_DFL), SIG_IGN);
+}
+#pragma GCC diagnostic pop
 
 }  // namespace
 }  // namespace bulkhead

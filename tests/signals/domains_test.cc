@@ -12,6 +12,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <string>
+#include <thread>
+
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
 #include "tests/sandboxes/means.h"
@@ -318,6 +321,88 @@ TEST_F(HandlerOfAnotherDomain, JumpsOutAgainAndAgain) {
   }
   Install(LookForSecrets);
   EXPECT_TRUE(vault_.Call(kKeepInVault).value_or(false));
+}
+
+// A handler that a vault installs runs in the vault's domain, whoever is
+// interrupted, and goes back to whoever that is.
+volatile int* own_number;
+volatile int number_seen = 0;
+volatile uint32_t domain_of_handler = 0;
+
+void ReadOwn(int signal) {
+  number_seen = *own_number + signal;
+  domain_of_handler = bh_current().id;
+  free(malloc(100));
+  ++handled;
+}
+
+bool InstallInside() {
+  own_number = static_cast<int*>(malloc(sizeof(int)));
+  *own_number = 1000;
+  return signal(SIGUSR1, ReadOwn) != SIG_ERR;
+}
+bool RaiseInside() {
+  const uint32_t before = bh_current().id;
+  raise(SIGUSR1);
+  return bh_current().id == before;
+}
+BULKHEAD_ENTRY(kInstallInside, "vault", InstallInside);
+BULKHEAD_ENTRY(kInstallInOther, "other", InstallInside);
+BULKHEAD_ENTRY(kRaiseInside, "vault", RaiseInside);
+BULKHEAD_ENTRY(kRaiseInSandbox, "sandbox", KeepsSecret);
+
+TEST_F(HandlerOfAnotherDomain, RunsInTheVaultThatInstalledIt) {
+  ASSERT_TRUE(vault_.Call(kInstallInside).value_or(false));
+  for (int i = 0; i < 100; ++i) {
+    number_seen = 0;
+    raise(SIGUSR1);
+    ASSERT_EQ(number_seen, 1000 + SIGUSR1);
+    ASSERT_EQ(domain_of_handler, vault_.handle().id);
+    ASSERT_EQ(bh_current().id, 0u);
+    number_seen = 0;
+    ASSERT_TRUE(vault_.Call(kRaiseInside).value_or(false));
+    ASSERT_EQ(number_seen, 1000 + SIGUSR1);
+    if (!MayHaveSandboxes()) continue;
+    ASSERT_TRUE(sandbox_.Call(kRaiseInSandbox).value_or(false));
+    ASSERT_EQ(domain_of_handler, vault_.handle().id);
+  }
+}
+
+// In a thread that has never been in a compartment, too.
+TEST_F(HandlerOfAnotherDomain, RunsThereInAFreshThread) {
+  ASSERT_TRUE(vault_.Call(kInstallInside).value_or(false));
+  std::thread([] { raise(SIGUSR1); }).join();
+  EXPECT_EQ(number_seen, 1000 + SIGUSR1);
+}
+
+// Who installs it again, as programs do that restore what was before, has it
+// run in its own domain.
+TEST_F(HandlerOfAnotherDomain, IsOfWhoInstalledItLast) {
+  if (bh_get_level() != BH_LEVEL_PKU) return;
+  ASSERT_TRUE(vault_.Call(kInstallInside).value_or(false));
+  const ChildResult child = RunInChild([] {
+    signal(SIGUSR1, ReadOwn);
+    raise(SIGUSR1);
+  });
+  EXPECT_TRUE(child.DiedOf(SIGABRT)) << child.code << child.errors;
+  EXPECT_NE(child.errors.find("compartment-read"), std::string::npos)
+      << child.errors;
+}
+
+TEST_F(HandlerOfAnotherDomain, OutlivesNoVault) {
+  const ChildResult child = RunInChild([] {
+    auto vault = Compartment::Create("other");
+    if (!vault.ok() || !vault->Call(kInstallInOther).value_or(false) ||
+        !vault->Destroy().ok()) {
+      _exit(1);
+    }
+    raise(SIGUSR1);
+  });
+  EXPECT_TRUE(child.DiedOf(SIGABRT)) << child.code;
+  EXPECT_NE(
+      child.errors.find("the handler of a signal belongs to a compartment"),
+      std::string::npos)
+      << child.errors;
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ _WRAPPED = [
     "sysv_signal",
     "__sysv_signal",
     "sigaltstack",
+    "sigset",
+    "sigignore",
     "mmap",
     "mmap64",
     "munmap",
