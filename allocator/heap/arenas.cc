@@ -37,11 +37,13 @@ bulkhead_arena MadeAt(uint32_t place) {
 }  // namespace
 
 bool MakeArenas(CompartmentId id) {
+  LockHolder hold(lock);
   first[Index(id)] = bulkhead_backend_make_arena(Index(id));
   return first[Index(id)] != BULKHEAD_NO_ARENA;
 }
 
 void DestroyArenas(CompartmentId id) {
+  LockHolder hold(lock);
   bulkhead_backend_destroy_arena(first[Index(id)]);
   first[Index(id)] = BULKHEAD_NO_ARENA;
 }

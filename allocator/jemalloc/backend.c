@@ -130,14 +130,21 @@ bool bulkhead_backend_start(bulkhead_commit commit, bulkhead_forget forget) {
   return true;
 }
 
+/* Indices of arenas that were destroyed, for those to come. Not through
+ * jemalloc's control interface, which touches 28 pages for statistics of its
+ * own as it is first used. */
+#define MOST_ARENAS 256
+static unsigned free_arenas[MOST_ARENAS];
+static unsigned free_arena_count = 0;
+
 bulkhead_arena bulkhead_backend_make_arena(uint32_t owner) {
   static const extent_hooks_t hooks = {cage_alloc, cage_dalloc, cage_destroy,
                                        NULL,       NULL,        NULL,
                                        cage_purge, cage_split,  cage_merge};
   arena_hooks_t* own = &arena_hooks[owner];
+  const bool is_new = free_arena_count == 0;
   arena_config_t config;
   unsigned arena;
-  size_t size = sizeof(arena);
 
   assert(owner < MOST_OWNERS);
   if (own->hooks.alloc == NULL) {
@@ -146,25 +153,28 @@ bulkhead_arena bulkhead_backend_make_arena(uint32_t owner) {
   }
   config.extent_hooks = &own->hooks;
   config.metadata_use_hooks = false;
-  if (je_mallctl("experimental.arenas_create_ext", &arena, &size, &config,
-                 sizeof(config)) != 0) {
+  arena = is_new ? narenas_total_get() : free_arenas[free_arena_count - 1];
+  if (arena_init(tsdn_fetch(), arena, &config) == NULL) {
     return BULKHEAD_NO_ARENA;
+  }
+  if (!is_new) {
+    free_arena_count--;
   }
   return arena;
 }
 
-static void control(const char* format, bulkhead_arena arena) {
-  char name[48];
+void bulkhead_backend_destroy_arena(bulkhead_arena index) {
+  tsd_t* tsd = tsd_fetch();
+  arena_t* arena = arena_of(index);
 
-  malloc_snprintf(name, sizeof(name), format, arena);
-  if (je_mallctl(name, NULL, NULL, NULL, 0) != 0) {
-    malloc_printf("<bulkhead>: %s failed\n", name);
+  arena_reset(tsd, arena);
+  arena_decay(tsd_tsdn(tsd), arena, false, true);
+  arena_destroy(tsd, arena);
+  if (free_arena_count == MOST_ARENAS) {
+    malloc_write("<bulkhead>: more arenas than there can be were destroyed\n");
     abort();
   }
-}
-
-void bulkhead_backend_destroy_arena(bulkhead_arena arena) {
-  control("arena.%u.destroy", arena);
+  free_arenas[free_arena_count++] = index;
 }
 
 void bulkhead_backend_look_up_time(void) { bulkhead_je_look_up_time(); }
@@ -175,7 +185,7 @@ void bulkhead_backend_tick(bulkhead_arena arena) {
 }
 
 void bulkhead_backend_purge(bulkhead_arena arena) {
-  control("arena.%u.purge", arena);
+  arena_decay(tsdn_fetch(), arena_of(arena), false, true);
 }
 
 size_t bulkhead_backend_fill(bulkhead_arena arena, unsigned size_class,
