@@ -11,6 +11,7 @@
 
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/compartment_table.h"
+#include "isolation/sys/lock.h"
 #include "isolation/thread/call_monitor.h"
 
 namespace bulkhead {
@@ -88,7 +89,15 @@ int SearchObject(dl_phdr_info* object, size_t, void* raw_search) {
   return 0;
 }
 
-void SearchObjects(Search& search) { dl_iterate_phdr(SearchObject, &search); }
+// The loader's lock of its list would be held for good in a child of fork()
+// that another thread makes meanwhile; glibc frees it in no child. On key 0:
+// who writes to it can make a creation or a fork wait.
+constinit Lock searching;
+
+void SearchObjects(Search& search) {
+  LockHolder hold(searching);
+  dl_iterate_phdr(SearchObject, &search);
+}
 
 bh_status Adopt(bh_compartment compartment, PageRange pages) {
   return static_cast<bh_status>(
@@ -98,6 +107,9 @@ bh_status Adopt(bh_compartment compartment, PageRange pages) {
 }
 
 }  // namespace
+
+void LockSearches() ABSL_NO_THREAD_SAFETY_ANALYSIS { searching.Acquire(); }
+void UnlockSearches() ABSL_NO_THREAD_SAFETY_ANALYSIS { searching.Release(); }
 
 bool HasVariablesOf(const char* name) {
   Search search;

@@ -20,6 +20,10 @@ bh_status TagVariablesOf(const char* name, bh_compartment compartment);
 // The same for all live compartments. Dies on an error.
 void TagAllVariables();
 
+// Held around fork(): no thread is in the list of objects meanwhile.
+void LockSearches();
+void UnlockSearches();
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_ISOLATION_MONITOR_ANNOTATIONS_H_

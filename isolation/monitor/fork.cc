@@ -10,6 +10,7 @@
 #include "isolation/domain/cages.h"
 #include "isolation/domain/heap_hooks.h"
 #include "isolation/domain/metadata_region.h"
+#include "isolation/monitor/annotations.h"
 #include "isolation/monitor/calls.h"
 #include "isolation/monitor/compartments.h"
 #include "isolation/monitor/rights.h"
@@ -58,6 +59,7 @@ void CloseForOtherThreads(const ThreadRecord& record) {
 
 void BeforeFork() {
   _IO_list_lock();
+  LockSearches();
   if (IsRunning()) CallMonitor(*CurrentRecord(), MonitorCall::kBeforeFork);
 }
 
@@ -65,6 +67,7 @@ void AfterForkInParent() {
   if (IsRunning()) {
     CallMonitor(*CurrentRecord(), MonitorCall::kAfterForkInParent);
   }
+  UnlockSearches();
   _IO_list_unlock();
 }
 
@@ -73,6 +76,7 @@ void AfterForkInChild() {
   if (IsRunning()) {
     CallMonitor(*CurrentRecord(), MonitorCall::kAfterForkInChild);
   }
+  UnlockSearches();
 }
 
 __attribute__((constructor)) void RegisterForkHandlers() {
