@@ -25,6 +25,7 @@
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
 #include "tests/sandboxes/means.h"
+#include "tests/signals/signals.h"
 #include "tests/support/child.h"
 #include "tests/support/mappings.h"
 
@@ -264,15 +265,8 @@ TEST_F(LimitsTest, AHandlerThatCallsBackOverwritesAStack) {
 
 constexpr uint64_t kRegisterSecret = 0x5ec2e75ec2e75ec2;
 
-void RaiseWithSecret() {
-  __asm__ volatile(
-      "mov %[secret], %%r12\n"
-      "syscall\n"
-      "xor %%r12d, %%r12d"
-      :
-      : "a"(SYS_tgkill), "D"(getpid()), "S"(gettid()),
-        "d"(SIGUSR1), [secret] "r"(kRegisterSecret)
-      : "rcx", "r11", "r12", "memory");
+uint64_t RaiseWithSecret() {
+  return bulkhead::RaiseWith(SIGUSR1, kRegisterSecret).general;
 }
 BULKHEAD_ENTRY(kRaiseWithSecret, "keys", RaiseWithSecret);
 
@@ -290,26 +284,12 @@ TEST_F(LimitsTest, HandlersSeeAVaultsRegisters) {
       << child.code << child.errors;
 }
 
-uint64_t RaiseAndReadRegister() {
-  uint64_t after = kRegisterSecret;
-  __asm__ volatile(
-      "mov %[before], %%r12\n\t"
-      "syscall\n\t"
-      "mov %%r12, %[after]"
-      : [after] "=r"(after)
-      : "a"(SYS_tgkill), "D"(getpid()), "S"(gettid()),
-        "d"(SIGUSR1), [before] "r"(kRegisterSecret)
-      : "rcx", "r11", "r12", "memory");
-  return after;
-}
-BULKHEAD_ENTRY(kRaiseAndReadRegister, "keys", RaiseAndReadRegister);
-
 TEST_F(LimitsTest, AWriteToASignalFrameChangesAVaultsRegisters) {
   const ChildResult child = RunInChild([this] {
     InstallOnSignalStack([](int, siginfo_t*, void* context) {
       static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_R12] = 77;
     });
-    _exit(keys.Call(kRaiseAndReadRegister).value() == 77 ? 77 : 1);
+    _exit(keys.Call(kRaiseWithSecret).value() == 77 ? 77 : 1);
   });
   EXPECT_TRUE(child.ExitedWith(MayHaveSandboxes() ? 1 : 77))
       << child.code << child.errors;

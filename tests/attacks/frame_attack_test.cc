@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 #include "isolation/arch/gate.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/thread/thread_record.h"
+#include "tests/signals/signals.h"
 #include "tests/support/child.h"
 
 namespace bulkhead {
@@ -176,19 +176,8 @@ INSTANTIATE_TEST_SUITE_P(Edits, FrameAttackTest,
 constexpr uint64_t kBefore = 0x1111;
 constexpr uint64_t kAfter = 0x2222;
 
-// What the thread's r12 and signal mask are after a signal to itself.
-uint64_t RaiseAndReadRegister() {
-  uint64_t after = kBefore;
-  __asm__ volatile(
-      "mov %[before], %%r12\n\t"
-      "syscall\n\t"
-      "mov %%r12, %[after]"
-      : [after] "=r"(after)
-      : "a"(SYS_tgkill), "D"(getpid()), "S"(syscall(SYS_gettid)),
-        "d"(SIGUSR2), [before] "r"(kBefore)
-      : "rcx", "r11", "r12", "memory");
-  return after;
-}
+// What the thread's r12 is after a signal to itself.
+uint64_t RaiseAndReadRegister() { return RaiseWith(SIGUSR2, kBefore).general; }
 BULKHEAD_ENTRY(kRaise, "vault", RaiseAndReadRegister);
 
 void ChangeRegisterAndMask(int, siginfo_t*, void* raw_context) {

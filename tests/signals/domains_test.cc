@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -39,33 +38,9 @@ using bulkhead_test::Watchdog;
 constexpr uint64_t kSecret = 0x5ec2e75ec2e75ec2;
 constexpr uint64_t kOther = 0x1111;
 
-struct Registers {
-  uint64_t general = 0;
-  uint64_t vector = 0;
-};
-
-// Sends the thread SIGUSR1 with the secret in registers. What is in them
-// afterwards.
-__attribute__((always_inline)) inline Registers RaiseWithSecret() {
-  Registers after;
-  __asm__ volatile(
-      "mov %[secret], %%r12\n\t"
-      "movq %%r12, %%xmm9\n\t"
-      "syscall\n\t"
-      "mov %%r12, %[general]\n\t"
-      "movq %%xmm9, %[vector]\n\t"
-      "xor %%r12d, %%r12d\n\t"
-      "pxor %%xmm9, %%xmm9"
-      : [general] "=&r"(after.general), [vector] "=&r"(after.vector)
-      : "a"(SYS_tgkill), "D"(getpid()), "S"(gettid()),
-        "d"(SIGUSR1), [secret] "r"(kSecret)
-      : "rcx", "r11", "r12", "xmm9", "memory");
-  return after;
-}
-
 // Whether both are as they were.
 bool KeepsSecret() {
-  const Registers after = RaiseWithSecret();
+  const Registers after = RaiseWith(SIGUSR1, kSecret);
   return after.general == kSecret && after.vector == kSecret;
 }
 BULKHEAD_ENTRY(kKeepInVault, "vault", KeepsSecret);

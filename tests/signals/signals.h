@@ -7,8 +7,11 @@
 #define BULKHEAD_TESTS_SIGNALS_SIGNALS_H_
 
 #include <signal.h>
+#include <stdint.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <initializer_list>
@@ -78,6 +81,32 @@ class ThreadTimer {
   void Set(long value, long interval) const;
   timer_t timer_;
 };
+
+// What a signal finds in registers, and leaves there.
+struct Registers {
+  uint64_t general = 0;  // r12
+  uint64_t vector = 0;   // the lower half of xmm9
+};
+
+// Sends the calling thread the signal with `before` in both, and clears them
+// afterwards. By a system call alone: it is made in any domain.
+__attribute__((always_inline)) inline Registers RaiseWith(int signal,
+                                                          uint64_t before) {
+  Registers after;
+  __asm__ volatile(
+      "mov %[before], %%r12\n\t"
+      "movq %%r12, %%xmm9\n\t"
+      "syscall\n\t"
+      "mov %%r12, %[general]\n\t"
+      "movq %%xmm9, %[vector]\n\t"
+      "xor %%r12d, %%r12d\n\t"
+      "pxor %%xmm9, %%xmm9"
+      : [general] "=&r"(after.general), [vector] "=&r"(after.vector)
+      : "a"(SYS_tgkill), "D"(getpid()), "S"(gettid()),
+        "d"(signal), [before] "r"(before)
+      : "rcx", "r11", "r12", "xmm9", "memory");
+  return after;
+}
 
 // Returns when the thread sleeps in the kernel.
 void AwaitSleep(const std::atomic<pid_t>& tid);
