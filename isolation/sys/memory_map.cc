@@ -32,16 +32,41 @@ const char* SkipFields(const char* text, int fields) {
   return text;
 }
 
+bool StartsWith(const char* text, const char* with) {
+  while (*with != '\0' && *text == *with) {
+    ++text;
+    ++with;
+  }
+  return *with == '\0';
+}
+
 }  // namespace
 
-MemoryMap::MemoryMap() : file_(static_cast<int>(Open("/proc/self/maps", 0))) {}
+MemoryMap::MemoryMap(Keys keys)
+    : has_keys_(keys == Keys::kRead),
+      file_(static_cast<int>(
+          Open(has_keys_ ? "/proc/self/smaps" : "/proc/self/maps", 0))) {}
 
 MemoryMap::~MemoryMap() {
   if (file_ >= 0) Close(file_);
 }
 
+template <size_t kBytes>
+const char* MemoryMap::NextLine(char (&line)[kBytes]) {
+  size_t size = 0;
+  for (;;) {
+    if (at_ == filled_ && !Fill()) return nullptr;
+    const char c = buffer_[at_++];
+    if (c == '\n') {
+      line[size] = '\0';
+      return line;
+    }
+    if (size + 1 < kBytes) line[size++] = c;
+  }
+}
+
 bool MemoryMap::Next(Mapping& mapping) {
-  const char* text = NextLine();
+  const char* text = NextLine(line_);
   if (text == nullptr) return false;
   mapping.begin = ParseHex(text);
   ++text;
@@ -52,20 +77,22 @@ bool MemoryMap::Next(Mapping& mapping) {
                        (text[2] == 'x' ? PROT_EXEC : 0);
   mapping.is_private = text[3] == 'p';
   mapping.name = SkipFields(text, 4);
+  mapping.key = has_keys_ ? ReadKey() : 0;
   return true;
 }
 
-const char* MemoryMap::NextLine() {
-  size_t size = 0;
-  for (;;) {
-    if (at_ == filled_ && !Fill()) return nullptr;
-    const char c = buffer_[at_++];
-    if (c == '\n') {
-      line_[size] = '\0';
-      return line_;
+// Of the lines that follow a mapping's, to the last of them.
+int MemoryMap::ReadKey() {
+  constexpr char kKey[] = "ProtectionKey:";
+  char line[64];
+  int key = 0;
+  while (NextLine(line) != nullptr && !StartsWith(line, "VmFlags:")) {
+    if (!StartsWith(line, kKey)) continue;
+    for (const char* text = line + sizeof(kKey) - 1; *text != '\0'; ++text) {
+      if (*text >= '0' && *text <= '9') key = key * 10 + (*text - '0');
     }
-    if (size + 1 < sizeof(line_)) line_[size++] = c;
   }
+  return key;
 }
 
 bool MemoryMap::Fill() {

@@ -1,7 +1,8 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The process's mappings, read from /proc/self/maps with system calls alone.
+// The process's mappings, read from /proc/self/maps, or from /proc/self/smaps
+// where their keys are wanted, with system calls alone.
 // Signal-safe.
 
 #ifndef BULKHEAD_ISOLATION_SYS_MEMORY_MAP_H_
@@ -18,6 +19,7 @@ struct Mapping {
   uintptr_t end = 0;
   int protection = 0;  // PROT_ bits
   bool is_private = false;
+  int key = 0;            // its protection key, if asked for
   const char* name = "";  // a file's path, a "[name]", or empty; until the next
 };
 
@@ -25,7 +27,10 @@ struct Mapping {
 // when each is read. Names past some 500 characters are cut.
 class MemoryMap {
  public:
-  MemoryMap();
+  enum class Keys { kLeftOut, kRead };
+
+  // With the keys, the kernel looks at every page, which takes long.
+  explicit MemoryMap(Keys keys = Keys::kLeftOut);
   ~MemoryMap();
   MemoryMap(const MemoryMap&) = delete;
   MemoryMap& operator=(const MemoryMap&) = delete;
@@ -36,10 +41,14 @@ class MemoryMap {
   bool Next(Mapping& mapping);
 
  private:
-  const char* NextLine();
+  // The next line, in `line`, cut where it is longer.
+  template <size_t kBytes>
+  const char* NextLine(char (&line)[kBytes]);
   bool Fill();
+  int ReadKey();
 
-  int file_;
+  const bool has_keys_;
+  const int file_;
   size_t at_ = 0;
   size_t filled_ = 0;
   char buffer_[512];

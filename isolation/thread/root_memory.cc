@@ -6,6 +6,8 @@
 #include <link.h>
 #include <pthread.h>
 
+#include "isolation/arch/gate.h"
+#include "isolation/arch/pkru.h"
 #include "isolation/base/raw_log.h"
 #include "isolation/domain/reservation.h"
 #include "isolation/sys/memory_map.h"
@@ -29,6 +31,13 @@ bool IsAnonymous(const sys::Mapping& mapping) {
          (mapping.name[0] == '\0' || StartsWith(mapping.name, "[heap]") ||
           StartsWith(mapping.name, "[stack]") ||
           StartsWith(mapping.name, "[anon"));
+}
+
+// Pages that carry a key which Bulkhead has not taken are as open in a sandbox
+// as whoever took the key has it.
+bool HasKeyOfOthers(const sys::Mapping& mapping) {
+  const Pkru bits = BothBits(HardwareKey{mapping.key});
+  return (Pkru{bulkhead_owned_pkru} & bits) != bits;
 }
 
 // The first pages at `from` or above that the program or a library has globals
@@ -69,12 +78,15 @@ bool CloseIfThere(PageRange pages, int protection) {
 }
 
 bool CloseOnce() {
-  sys::MemoryMap map;
+  sys::MemoryMap map(sys::MemoryMap::Keys::kRead);
   BULKHEAD_CHECK(map.ok(), "/proc is needed to close the root's memory");
   sys::Mapping mapping;
   bool all = true;
   while (map.Next(mapping)) {
-    if (!IsAnonymous(mapping) || reservation.Contains(mapping.begin)) continue;
+    if (!IsAnonymous(mapping) || HasKeyOfOthers(mapping) ||
+        reservation.Contains(mapping.begin)) {
+      continue;
+    }
     uintptr_t from = mapping.begin;
     while (from < mapping.end) {
       const PageRange globals = NextGlobals(from);

@@ -12,9 +12,10 @@
 
 namespace bulkhead {
 
-// Gives every private anonymous mapping of the process but the reservation's
-// and those of globals the key. Other threads may run meanwhile. Dies where the
-// kernel refuses. REQUIRES: protection keys. Not signal-safe.
+// Gives every private anonymous mapping of the process the key, but the
+// reservation's, those of globals, and those that carry a key of the program's
+// own. Other threads may run meanwhile. Dies where the kernel refuses.
+// REQUIRES: protection keys. Not signal-safe.
 void CloseRootMappings();
 
 // The same for the calling thread's stack and TLS, where libc made them: they
