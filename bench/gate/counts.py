@@ -78,8 +78,8 @@ class Counter:
         with open(profile, encoding="utf-8") as lines:
             return self._of_profile(int(found[1]), lines.readlines(), command[0])
 
-    def per_call(self, place, column, command):
+    def per_call(self, place, column, command, calls=_CALLS):
         """Of a call; `command` takes the number of calls. Of two runs, so that the
         start of the process falls out."""
-        few, many = (self._run(place, column, command(calls)) for calls in (_CALLS, 2 * _CALLS))
-        return (many - few) / _CALLS
+        few, many = (self._run(place, column, command(times * calls)) for times in (1, 2))
+        return (many - few) / calls

@@ -91,6 +91,7 @@ inline long Mlock2(uintptr_t begin, size_t bytes, int flags) {
 inline long Munlock(uintptr_t begin, size_t bytes) {
   return Call(SYS_munlock, Word(begin), Word(bytes));
 }
+inline long PkeyFree(int key) { return Call(SYS_pkey_free, key); }
 #ifdef BULKHEAD_MODELLED
 // The build that models protection keys where there are none: keys are numbers,
 // and tagging pages costs what changing their protection does.
@@ -99,7 +100,6 @@ inline long modelled_keys_taken = 0;
 inline long PkeyAlloc(uint32_t) {
   return modelled_keys_taken < kModelledKeys ? ++modelled_keys_taken : -ENOSPC;
 }
-inline long PkeyFree(int) { return 0; }
 inline long PkeyMprotect(uintptr_t begin, size_t bytes, int protection, int) {
   return Mprotect(begin, bytes, protection);
 }
@@ -107,7 +107,6 @@ inline long PkeyMprotect(uintptr_t begin, size_t bytes, int protection, int) {
 inline long PkeyAlloc(uint32_t rights) {
   return Call(SYS_pkey_alloc, 0, rights);
 }
-inline long PkeyFree(int key) { return Call(SYS_pkey_free, key); }
 inline long PkeyMprotect(uintptr_t begin, size_t bytes, int protection,
                          int key) {
   return Call(SYS_pkey_mprotect, Word(begin), Word(bytes), protection, key);

@@ -54,14 +54,12 @@ PageRange StackIn(const ThreadRecord& record, CompartmentId id) {
 }
 
 // The compartment on whose stack the address lies, as far as this thread is
-// concerned; the root otherwise.
+// concerned; the root otherwise. Stacks lie in cages of their compartment, so
+// that an address tells whose to look at.
 CompartmentId WhoseStack(const ThreadRecord& record, uintptr_t address) {
-  for (const CompartmentRow& row : bulkhead_compartments) {
-    if (IdOf(row) != kRoot && IsIn(StackIn(record, IdOf(row)), address)) {
-      return IdOf(row);
-    }
-  }
-  return kRoot;
+  CompartmentId owner = kRoot;
+  if (!FindOwner(address, owner) || owner == kRoot) return kRoot;
+  return IsIn(StackIn(record, owner), address) ? owner : kRoot;
 }
 
 // Whether the address lies on what the compartment that runs has of its own to
