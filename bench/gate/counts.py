@@ -78,8 +78,14 @@ class Counter:
         with open(profile, encoding="utf-8") as lines:
             return self._of_profile(int(found[1]), lines.readlines(), command[0])
 
-    def per_call(self, place, column, command, calls=_CALLS):
+    def per_call(self, place, column, command):
         """Of a call; `command` takes the number of calls. Of two runs, so that the
         start of the process falls out."""
-        few, many = (self._run(place, column, command(times * calls)) for times in (1, 2))
-        return (many - few) / calls
+        few, many = (self._run(place, column, command(calls)) for calls in (_CALLS, 2 * _CALLS))
+        return (many - few) / _CALLS
+
+    def added_per_call(self, place, column, without, added):
+        """What a call executes in one command beyond those in another, which start
+        alike; both take the number of calls."""
+        run, control = (self._run(place, column, each(_CALLS)) for each in (added, without))
+        return (run - control) / _CALLS
