@@ -147,8 +147,7 @@ def shown(samples, instructions):
               ("Beside a sandbox, mmap() gives what it mapped the root's key: a system call"
                " more.",)),
         table("Functions that are forwarded to libc's own", rows.FORWARDED,
-              ("But beside a sandbox, timed on the library as it is shipped, whatever this"
-               " processor has.",)),
+              ("Timed on the library as it is shipped, but for the rows beside a sandbox.",)),
     ]
 
 
