@@ -44,14 +44,20 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 constexpr uint64_t kTurn = 250;
 
 // What is compared, by two ways.
-#define FUNCTIONS(F)                                                    \
-  F(mmap)                                                               \
-  F(munmap)                                                             \
-  F(mremap)                                                             \
-  F(madvise)                                                            \
-  F(mprotect) F(pkey_mprotect) F(pkey_free) F(fputc) F(fputs) F(fwrite) \
-      F(fprintf) F(vfprintf) F(getenv) F(rand) F(random) F(gmtime_r)    \
-          F(localtime_r) F(qsort) F(longjmp) F(siglongjmp)
+#define FUNCTIONS(F) \
+  F(mmap)            \
+  F(munmap)          \
+  F(mremap)          \
+  F(madvise)         \
+  F(mprotect)        \
+  F(pkey_mprotect)   \
+  F(pkey_free)       \
+  F(fputc)           \
+  F(fputs)           \
+  F(fwrite)          \
+  F(fprintf)         \
+  F(getenv)          \
+  F(rand) F(random) F(gmtime_r) F(localtime_r) F(qsort) F(longjmp) F(siglongjmp)
 
 struct Functions {
 #define DECLARE(name) decltype(&::name) name;
