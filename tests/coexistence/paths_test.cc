@@ -24,7 +24,6 @@ namespace {
 
 using ::bulkhead::Compartment;
 using ::bulkhead::Root;
-using ::bulkhead::Sandbox;
 using ::bulkhead_test::AllocateInManyClasses;
 using ::bulkhead_test::Bits;
 using ::bulkhead_test::CoexistenceTest;
@@ -120,10 +119,10 @@ TEST_P(PathsTest, OfTheMallocFamily) {
     wrong += Bits(key()) != bits_;
   }
   EXPECT_EQ(wrong, 0);
-  void* const large = calloc(1, size_t{8} << 20);
-  ASSERT_NE(large, nullptr);
+  constexpr size_t kLarge = size_t{8} << 20;
+  void* const large = calloc(1, kLarge);
   ExpectBits();
-  EXPECT_GE(malloc_usable_size(large), size_t{8} << 20);
+  EXPECT_GE(malloc_usable_size(large), kLarge);
   free(large);
   malloc_trim(0);
   ExpectBits();
