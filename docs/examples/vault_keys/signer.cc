@@ -41,6 +41,12 @@ bool WritePublic(EVP_PKEY* key, PublicKeyDer* public_key) {
   return fits;
 }
 
+bool SetPadding(EVP_PKEY_CTX* context, Padding padding) {
+  if (padding != Padding::kPss) return true;
+  return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
 // A fresh key as PEM text in memory, or nullptr.
 BIO* ThrowAwayPem() {
   EVP_PKEY* const key = EVP_RSA_gen(kLeastKeyBits);
@@ -110,6 +116,20 @@ const char* TextOf(SignerStatus status) {
   return "an unknown status";
 }
 
+const char* NameOf(Digest digest) {
+  switch (digest) {
+    case Digest::kSha224:
+      return "SHA2-224";
+    case Digest::kSha256:
+      return "SHA2-256";
+    case Digest::kSha384:
+      return "SHA2-384";
+    case Digest::kSha512:
+      return "SHA2-512";
+  }
+  return nullptr;
+}
+
 Signer::Signer(LibraryContext context)
     : context_(context == LibraryContext::kOwn ? OSSL_LIB_CTX_new() : nullptr) {
 }
@@ -162,13 +182,17 @@ SignerStatus Signer::Check() const {
 }
 
 SignerStatus Signer::Sign(const uint8_t* message, size_t message_size,
-                          uint8_t* signature, size_t* size) {
+                          uint8_t* signature, size_t* size, Scheme scheme) {
   if (key_ == nullptr) return SignerStatus::kNotLoaded;
+  const char* const name = NameOf(scheme.digest);
+  if (name == nullptr) return SignerStatus::kRefused;
   EVP_MD_CTX* const digest = EVP_MD_CTX_new();
+  EVP_PKEY_CTX* key_context = nullptr;
   const bool done =
       digest != nullptr &&
-      EVP_DigestSignInit_ex(digest, nullptr, "SHA256", context_, nullptr, key_,
+      EVP_DigestSignInit_ex(digest, &key_context, name, context_, nullptr, key_,
                             nullptr) == 1 &&
+      SetPadding(key_context, scheme.padding) &&
       EVP_DigestSign(digest, signature, size, message, message_size) == 1;
   EVP_MD_CTX_free(digest);
   ERR_clear_error();
@@ -179,6 +203,8 @@ void Signer::Free() {
   EVP_PKEY_free(key_);
   key_ = nullptr;
 }
+
+void Signer::LeaveContext() { OPENSSL_thread_stop_ex(context_); }
 
 void Signer::EndThread() { OPENSSL_thread_stop(); }
 

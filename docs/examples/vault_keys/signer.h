@@ -38,6 +38,20 @@ enum class LibraryContext : int32_t {
   kShared,  // the process's default one
 };
 
+// How a message is signed.
+enum class Digest : int32_t { kSha224, kSha256, kSha384, kSha512 };
+enum class Padding : int32_t {
+  kPkcs1,
+  kPss,  // with a salt as long as the digest, as TLS has it
+};
+struct Scheme {
+  Digest digest = Digest::kSha256;
+  Padding padding = Padding::kPkcs1;
+};
+
+// OpenSSL's name of the digest. Lives for ever; nullptr for no value of Digest.
+const char* NameOf(Digest digest);
+
 // Thread safety: one thread at a time. Every function leaves OpenSSL's error
 // queue empty: its entries are allocated where they arise, which is no place
 // for others to free them from.
@@ -52,12 +66,17 @@ class Signer {
   SignerStatus Load(const char* path, PublicKeyDer* public_key);
   SignerStatus LoadFrom(BIO* pem, PublicKeyDer* public_key);
 
-  // Signs with RSA (PKCS #1 v1.5) and SHA-256. *size is the capacity of
-  // `signature` before, and the signature's size after.
+  // *size is the capacity of `signature` before, and the signature's size
+  // after.
   SignerStatus Sign(const uint8_t* message, size_t message_size,
-                    uint8_t* signature, size_t* size);
+                    uint8_t* signature, size_t* size,
+                    Scheme scheme = Scheme());
 
   void Free();
+
+  // Frees what this Signer's own OSSL_LIB_CTX keeps for the calling thread.
+  // REQUIRES: LibraryContext::kOwn.
+  void LeaveContext();
 
   // Frees what OpenSSL keeps for the calling thread.
   static void EndThread();

@@ -54,7 +54,7 @@ uint64_t ToRegister(const T& value) {
 template <typename T>
 T FromRegister(uint64_t bits) {
   std::remove_const_t<T> value;
-  std::memcpy(&value, &bits, sizeof(value));
+  std::memcpy(static_cast<void*>(&value), &bits, sizeof(value));
   return value;
 }
 
