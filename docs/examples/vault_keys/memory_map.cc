@@ -4,6 +4,7 @@
 #include "docs/examples/vault_keys/memory_map.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,24 +58,46 @@ bool ParseHead(const char* line, Mapping* mapping) {
   const char* const inode = AfterWord(AfterWord(AfterWord(line)));
   mapping->of_file = *inode >= '1' && *inode <= '9';
   mapping->existing_pages = 0;
+  mapping->key = 0;
   return true;
 }
 
-// The pages that the line counts, if it counts pages that exist.
-size_t ExistingPages(const char* line) {
-  for (const char* name :
-       {"Rss:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:"}) {
-    if (strncmp(line, name, strlen(name)) != 0) continue;
-    size_t kib = 0;
-    for (const char* c = AfterWord(line); *c >= '0' && *c <= '9'; ++c) {
-      kib = kib * 10 + static_cast<size_t>(*c - '0');
-    }
-    return kib * 1024 / kPageBytes;
+// Whether the line begins with `name`; *value is the number after it.
+bool ParseField(const char* line, const char* name, size_t* value) {
+  if (strncmp(line, name, strlen(name)) != 0) return false;
+  *value = 0;
+  for (const char* c = AfterWord(line); *c >= '0' && *c <= '9'; ++c) {
+    *value = *value * 10 + static_cast<size_t>(*c - '0');
   }
-  return 0;
+  return true;
 }
 
-// Whether the page is one that ExistingPages() counts, for certain: the zero
+// Takes what the line says of a mapping's pages, if anything that we ask for.
+void ParseDetail(const char* line, Mapping* mapping) {
+  size_t value = 0;
+  for (const char* name :
+       {"Rss:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:"}) {
+    if (ParseField(line, name, &value)) {
+      mapping->existing_pages += value * 1024 / kPageBytes;
+    }
+  }
+  if (ParseField(line, "ProtectionKey:", &value)) {
+    mapping->key = static_cast<int>(value);
+  }
+}
+
+// Opens smaps of the process.
+int OpenMap(const char* process) {
+  char path[64];
+  const int length = snprintf(path, sizeof(path), "/proc/%s/smaps", process);
+  if (length >= static_cast<int>(sizeof(path))) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+// Whether the page is one that ParseDetail() counts, for certain: the zero
 // page is present too, but nobody's own. What a fork shares is not certain.
 bool IsCounted(uint64_t entry) {
   if (entry & kSwapped) return true;
@@ -83,10 +106,10 @@ bool IsCounted(uint64_t entry) {
 
 }  // namespace
 
-bool MemoryMap::Read() {
+bool MemoryMap::Read(const char* process) {
   size_ = 0;
   line_bytes_ = 0;
-  const int file = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+  const int file = OpenMap(process);
   if (file < 0) return false;
   bool complete = true;
   ssize_t got = 0;
@@ -114,7 +137,7 @@ bool MemoryMap::TakeLine() {
     if (size_ == kMost) return false;
     mappings_[size_++] = mapping;
   } else if (size_ > 0) {
-    mappings_[size_ - 1].existing_pages += ExistingPages(line_);
+    ParseDetail(line_, &mappings_[size_ - 1]);
   }
   return true;
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The mappings of this process, and which of their pages exist.
+// The mappings of a process, and which pages of this process's exist.
 
 #ifndef DOCS_EXAMPLES_VAULT_KEYS_MEMORY_MAP_H_
 #define DOCS_EXAMPLES_VAULT_KEYS_MEMORY_MAP_H_
@@ -18,18 +18,20 @@ struct Mapping {
   uintptr_t end = 0;
   bool readable = false;
   bool of_file = false;
+  int key = 0;                // protection key
   size_t existing_pages = 0;  // in memory or in swap; zero pages do not count
 
   size_t Bytes() const { return end - begin; }
 };
 
-// The mappings as /proc/self/smaps lists them. Thread safety: none. Allocates
+// The mappings as /proc/PID/smaps lists them. Thread safety: none. Allocates
 // nothing, and the object holds every byte that it works on.
 class MemoryMap {
  public:
-  // Returns false, with errno set, when smaps cannot be read, and with errno
-  // ENOSPC when it has more mappings than fit.
-  bool Read();
+  // Those of the process with that number, or "self". Returns false, with errno
+  // set, when smaps cannot be read, and with errno ENOSPC when it has more
+  // mappings than fit.
+  bool Read(const char* process = "self");
 
   size_t size() const { return size_; }
   const Mapping& operator[](size_t i) const { return mappings_[i]; }

@@ -69,8 +69,7 @@ class Signer {
   // *size is the capacity of `signature` before, and the signature's size
   // after.
   SignerStatus Sign(const uint8_t* message, size_t message_size,
-                    uint8_t* signature, size_t* size,
-                    Scheme scheme = Scheme());
+                    uint8_t* signature, size_t* size, Scheme scheme = Scheme());
 
   void Free();
 

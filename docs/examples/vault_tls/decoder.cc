@@ -8,8 +8,8 @@
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/core_dispatch.h>
-#include <openssl/core_object.h>
 #include <openssl/core_names.h>
+#include <openssl/core_object.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
@@ -37,8 +37,8 @@ std::string ReadAll(const ProviderContext& context, OSSL_CORE_BIO* in) {
   std::string text(kMostFileBytes, '\0');
   size_t size = 0;
   size_t got = 0;
-  while (size < text.size() && context.read(in, &text[size], text.size() - size,
-                                            &got) == 1) {
+  while (size < text.size() &&
+         context.read(in, &text[size], text.size() - size, &got) == 1) {
     size += got;
   }
   text.resize(size);
@@ -110,7 +110,8 @@ int PassDer(unsigned char* der, long size, OSSL_CALLBACK* data_callback,
 int DecodePem(void* provider, OSSL_CORE_BIO* in, int,
               OSSL_CALLBACK* data_callback, void* data_argument,
               OSSL_PASSPHRASE_CALLBACK*, void*) {
-  const std::string text = ReadAll(*static_cast<ProviderContext*>(provider), in);
+  const std::string text =
+      ReadAll(*static_cast<ProviderContext*>(provider), in);
   BIO* const bio = BIO_new_mem_buf(text.data(), static_cast<int>(text.size()));
   char* label = nullptr;
   char* header = nullptr;

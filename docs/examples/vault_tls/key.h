@@ -15,8 +15,7 @@
 namespace bulkhead::vault_tls {
 
 // The names under which OpenSSL knows RSA.
-inline constexpr char kRsaNames[] =
-    "RSA:rsaEncryption:1.2.840.113549.1.1.1";
+inline constexpr char kRsaNames[] = "RSA:rsaEncryption:1.2.840.113549.1.1.1";
 
 // The label of the PEM file that names a key file.
 inline constexpr char kPemLabel[] = "BULKHEAD VAULT KEY";

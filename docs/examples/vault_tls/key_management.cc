@@ -100,8 +100,7 @@ const OSSL_PARAM* GettableParams(void*) {
 // Another provider may have the public half, to compare with a certificate's.
 // Where the private one is asked for too there is no export: OpenSSL then comes
 // back here to sign.
-int Export(void* data, int selection, OSSL_CALLBACK* callback,
-           void* argument) {
+int Export(void* data, int selection, OSSL_CALLBACK* callback, void* argument) {
   if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0) return 0;
   Numbers numbers(static_cast<Key*>(data)->numbers);
   const OSSL_PARAM params[] = {numbers.Modulus(), numbers.Exponent(),

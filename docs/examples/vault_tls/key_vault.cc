@@ -37,9 +37,9 @@ struct Keys {
   std::unique_ptr<Signer> signers[kMostKeys];
 };
 
-// The entries find the keys through this page, which is read-only once the vault
-// is open: could the outside change it, it could have the vault use memory of
-// its own choice as keys.
+// The entries find the keys through this page, which is read-only once the
+// vault is open: could the outside change it, it could have the vault use
+// memory of its own choice as keys.
 struct alignas(kPageBytes) Root {
   bh_compartment vault;
   Keys* keys;
@@ -105,9 +105,8 @@ SignerStatus SignEntry(KeySlot slot, Scheme scheme, const uint8_t* message,
     const std::lock_guard<std::mutex> locked(root.keys->lock);
     Signer* const signer = root.keys->signers[slot].get();
     if (signer == nullptr) return SignerStatus::kNotLoaded;
-    const SignerStatus status = signer->Sign(message, message_size,
-                                             own_signature, &signature_size,
-                                             scheme);
+    const SignerStatus status = signer->Sign(
+        message, message_size, own_signature, &signature_size, scheme);
     // OpenSSL lists what a thread has of each context, and walks the list
     // outside: nothing of the vault's stays in it.
     signer->LeaveContext();

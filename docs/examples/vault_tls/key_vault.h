@@ -22,9 +22,9 @@ namespace bulkhead::vault_tls {
 // Names a key in the vault. What is no key's is refused.
 using KeySlot = int32_t;
 
-// Makes the vault, once in a process; later calls do nothing. On failure returns
-// false and says why. OpenSSL is used outside first, so that what it allocates
-// for the whole process is not the vault's.
+// Makes the vault, once in a process; later calls do nothing. On failure
+// returns false and says why. OpenSSL is used outside first, so that what it
+// allocates for the whole process is not the vault's.
 bool OpenVault(std::string* error);
 
 // Reads the private key of a PEM file, inside, and writes its public half.

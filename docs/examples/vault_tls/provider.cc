@@ -12,8 +12,8 @@
 
 #include "docs/examples/vault_tls/key.h"
 
-extern "C" __attribute__((visibility("default"))) OSSL_provider_init_fn
-    OSSL_provider_init;
+extern "C" __attribute__((visibility("default")))
+OSSL_provider_init_fn OSSL_provider_init;
 
 namespace bulkhead::vault_tls {
 namespace {

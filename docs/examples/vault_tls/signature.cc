@@ -34,9 +34,10 @@ struct Operation {
 bool FindDigest(const char* name, Digest* digest) {
   EVP_MD* const method = EVP_MD_fetch(nullptr, name, nullptr);
   bool found = false;
-  for (const Digest each : {Digest::kSha224, Digest::kSha256, Digest::kSha384,
-                            Digest::kSha512}) {
-    if (method == nullptr || EVP_MD_is_a(method, vault_keys::NameOf(each)) != 1) {
+  for (const Digest each :
+       {Digest::kSha224, Digest::kSha256, Digest::kSha384, Digest::kSha512}) {
+    if (method == nullptr ||
+        EVP_MD_is_a(method, vault_keys::NameOf(each)) != 1) {
       continue;
     }
     *digest = each;
@@ -138,8 +139,8 @@ int Sign(const Operation& operation, const uint8_t* message,
   }
   *size = capacity;
   return SignWithKey(operation.key->slot, operation.scheme, message,
-                     message_size, signature, size) ==
-         vault_keys::SignerStatus::kOk;
+                     message_size, signature,
+                     size) == vault_keys::SignerStatus::kOk;
 }
 
 int DigestSign(void* context, unsigned char* signature, size_t* size,
