@@ -67,25 +67,28 @@ class Counter:
             for weights in (self._surplus, self._writes, self._vectors))
         return Count(wrpkru, vectors, total - surplus - wrpkru - vectors)
 
-    def _run(self, place, column, command):
+    def _run(self, place, column, command, variables):
         profile = place.directory / "callgrind.out"
         _, errors = place.run(
             ["/usr/bin/valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}",
-             "--dump-instr=yes", "--compress-pos=no", "--compress-strings=no", *command], column)
+             "--dump-instr=yes", "--compress-pos=no", "--compress-strings=no", *command],
+            column, variables)
         found = re.search(r"Collected : (\d+)", errors)
         if not found:
             raise MeasurementError(f"callgrind gave no count\n{errors[-1500:]}")
         with open(profile, encoding="utf-8") as lines:
             return self._of_profile(int(found[1]), lines.readlines(), command[0])
 
-    def per_call(self, place, column, command):
+    def per_call(self, place, column, command, calls=_CALLS, variables=None):
         """Of a call; `command` takes the number of calls. Of two runs, so that the
         start of the process falls out."""
-        few, many = (self._run(place, column, command(calls)) for calls in (_CALLS, 2 * _CALLS))
-        return (many - few) / _CALLS
+        few, many = (self._run(place, column, command(number), variables)
+                     for number in (calls, 2 * calls))
+        return (many - few) / calls
 
     def added_per_call(self, place, column, without, added):
         """What a call executes in one command beyond those in another, which start
         alike; both take the number of calls."""
-        run, control = (self._run(place, column, each(_CALLS)) for each in (added, without))
+        run, control = (self._run(place, column, each(_CALLS), None)
+                        for each in (added, without))
         return (run - control) / _CALLS

@@ -32,13 +32,13 @@ def _memory(pid, file, field):
     raise MeasurementError(f"/proc/{pid}/{file} has no {field}")
 
 
-def _cpu_seconds(pid):
+def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
         values = file.read().rpartition(")")[2].split()
     return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _check_mapped(pid, column):
+def check_mapped(pid, column):
     real = str(column.library.resolve())
     with open(f"/proc/{pid}/maps", encoding="utf-8") as lines:
         if not any(line.rstrip("\n").endswith(real) for line in lines):
@@ -84,14 +84,14 @@ def redis(place, column):
         [_redis_program(place), "--port", "0", "--unixsocket", _SOCKET, "--save", "",
          "--appendonly", "no", "--daemonize", "no", "--loglevel", "notice"], column)
     _wait_for_redis(server)
-    _check_mapped(server.pid, column)
-    before = _cpu_seconds(server.pid)
+    check_mapped(server.pid, column)
+    before = cpu_seconds(server.pid)
     begin = time.monotonic()
     place.run(["/usr/bin/redis-benchmark", "-s", _SOCKET, "-t", _TESTS, "-P", "16", "-c", "20",
                "-d", "200", "-r", "100000", "-n", place.scaled(_REQUESTS, 100), "--csv"], None)
     seconds = time.monotonic() - begin
     sample = Sample(seconds, _memory(server.pid, "status", "VmHWM"),
-                    _cpu_seconds(server.pid) - before)
+                    cpu_seconds(server.pid) - before)
     place.run(["/usr/bin/redis-cli", "-s", _SOCKET, "shutdown", "nosave"], None)
     server.communicate(timeout=_START_SECONDS)
     if server.returncode:
