@@ -38,8 +38,8 @@ void bulkhead_backend_initialise_state(void* state, size_t bytes);
 /* Starts jemalloc. False: no memory. Once, before any other thread. */
 bool bulkhead_backend_start(bulkhead_commit commit, bulkhead_forget forget);
 
-/* BULKHEAD_NO_ARENA: no memory. REQUIRES: arenas are made and destroyed one at a
- * time. */
+/* BULKHEAD_NO_ARENA: no memory. REQUIRES: arenas are made and destroyed one at
+ * a time. */
 bulkhead_arena bulkhead_backend_make_arena(uint32_t owner);
 
 /* Forgets every block of the arena and the arena itself. Nobody uses it. */

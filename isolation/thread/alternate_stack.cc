@@ -57,7 +57,9 @@ long Change(ThreadRecord& record, const stack_t& wanted) {
 void Tell(const SignalStack& stack, stack_t& old) {
   old.ss_sp = reinterpret_cast<void*>(stack.memory.begin);
   old.ss_size = stack.memory.bytes;
-  old.ss_flags = stack.flags | (IsOn(stack) ? SS_ONSTACK : 0);
+  old.ss_flags = !stack.IsThere()
+                     ? SS_DISABLE
+                     : stack.flags | (IsOn(stack) ? SS_ONSTACK : 0);
 }
 
 long Serve(const stack_t* wanted, stack_t* old) {

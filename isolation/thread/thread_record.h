@@ -78,7 +78,8 @@ struct SignalStack {
   static constexpr int kDisabled = 2;
   static constexpr int kAutoDisarm = static_cast<int>(uint32_t{1} << 31);
 
-  bool IsThere() const { return (flags & kDisabled) == 0; }
+  // A frame may tell of none by its size alone.
+  bool IsThere() const { return (flags & kDisabled) == 0 && memory.bytes != 0; }
   // For as long as a handler runs on it.
   bool DisarmsItself() const { return (flags & kAutoDisarm) != 0; }
 
