@@ -376,7 +376,11 @@ void bulkhead_handle_signal(int signal, void* raw_info, void* raw_context,
               : bulkhead::InterruptedDomain(*record, has_left_domain != 0));
   saved_errno.Restore();
   if (!answered) bulkhead::CallHandler(signal, info, context);
-  if (bulkhead::enforcement != bulkhead::Enforcement::kPku) return;
+  // Where keys are modelled, no register changed hands.
+  if (bulkhead::enforcement != bulkhead::Enforcement::kPku ||
+      bulkhead::IsModelled()) {
+    return;
+  }
   bulkhead::sys::SetSignalMask(&bulkhead::kAllButFaults, nullptr);
   if (bulkhead::FindOwnRecord() == nullptr) return;
   bulkhead_leave_handler(&context);
