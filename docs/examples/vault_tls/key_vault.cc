@@ -135,10 +135,6 @@ BULKHEAD_ENTRY(kFree, "tls_keys", FreeEntry);
 Compartment Vault() { return Compartment(root.vault); }
 
 bool Open(std::string* error) {
-  if (bh_get_level() == BH_LEVEL_NONE) {
-    *error = "libbulkhead.so is not this program's malloc; preload it";
-    return false;
-  }
   if (!vault_keys::WarmUp()) {
     *error = "OpenSSL's default provider makes no RSA keys; activate it";
     return false;
