@@ -172,8 +172,17 @@ TEST(AlternateStackInAVault, IsRefused) {
   stack_t stack = {};
   stack.ss_sp = block;
   stack.ss_size = kBytes;
-  // Elsewhere the kernel does not ask whose memory it is.
+  // Elsewhere the kernel does not ask whose memory it is: no handler may come
+  // while that is the thread's.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   EXPECT_EQ(ErrorOf(stack), MayHaveSandboxes() ? EPERM : 0);
+  stack = {};
+  stack.ss_flags = SS_DISABLE;
+  EXPECT_EQ(ErrorOf(stack), 0);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 // A thread that first calls into a compartment from a handler on its alternate
