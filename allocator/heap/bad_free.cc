@@ -30,18 +30,23 @@ ViolationKind KindOf(FreeStatus status) {
 
 }  // namespace
 
+bool FindObject(uintptr_t address, HeapObject& object) {
+  ThreadRecord& record = *CurrentRecord();
+  const bh_result found = CallMonitor(record, MonitorCall::kInspect, address);
+  const auto status = static_cast<FreeStatus>(found.status);
+  if (status == FreeStatus::kNothing || found.value == 0) return false;
+  object.memory = {record.batch[0], found.value};
+  object.in_use =
+      status == FreeStatus::kDone || status == FreeStatus::kInterior;
+  return true;
+}
+
 void BadFree::Report(ViolationKind kind) const {
   ViolationPlace place;
   place.address = address_;
   place.program_counter = reinterpret_cast<uintptr_t>(return_address_);
   place.after_call = true;
   place.domain = CurrentCompartment(record_);
-  CompartmentId owner;
-  if (FindOwner(address_, owner)) {
-    const size_t size =
-        CallMonitor(record_, MonitorCall::kInspect, address_).value;
-    place.block = {record_.batch[0], size};
-  }
   ReportViolation(kind, place);
 }
 

@@ -17,6 +17,9 @@
 
 namespace bulkhead {
 
+// As ObjectFinder says.
+bool FindObject(uintptr_t address, HeapObject& object);
+
 // A pointer that a caller handed to free() or its kin.
 class BadFree {
  public:

@@ -18,8 +18,6 @@ namespace {
 // costs.
 constexpr uint32_t kCostOfTrip = 32;
 
-bool IsSmall(SizeClass size_class) { return Index(size_class) < kSmallClasses; }
-
 bool& UsedFlag(const Caller& caller, SizeClass size_class) {
   return caller.cache->upkeep.used[Index(size_class)];
 }

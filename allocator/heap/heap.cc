@@ -233,6 +233,7 @@ void StartHeap() {
   heap_hooks.begin_again = BeginAgain;
   heap_hooks.statistics = CountHeap;
   heap_hooks.report_bad_leave = ReportBadLeave;
+  object_finder = FindObject;
   RegisterFaultHandler();
   RegisterHandlerCaller();
   bulkhead_heap_entries =

@@ -6,6 +6,7 @@
 #include "allocator/heap/allocation_bitmap.h"
 #include "allocator/heap/arenas.h"
 #include "allocator/heap/depot.h"
+#include "allocator/heap/find_block.h"
 #include "allocator/heap/measure_monitor.h"
 #include "allocator/heap/page_map.h"
 #include "allocator/heap/thread_cache.h"
@@ -80,27 +81,12 @@ bool CallerMayWrite(const ThreadRecord& record, CompartmentId owner) {
   return MayWriteByPages(record, owner);
 }
 
-bool IsSmall(SizeClass size_class) { return Index(size_class) < kSmallClasses; }
-
-// As bulkhead_backend_find(), of blocks that are with the program or in a
-// cache: jemalloc takes what lies in a depot for one of these.
-bulkhead_found Find(uintptr_t address) {
-  bulkhead_found found = bulkhead_backend_find(address);
-  const bool in_use = found.state == BULKHEAD_BLOCK_LIVE ||
-                      found.state == BULKHEAD_BLOCK_INTERIOR;
-  if (in_use && IsSmall(ClassOf(found.size)) &&
-      !IsOut(bulkhead_heap_maps, found.begin)) {
-    found.state = BULKHEAD_BLOCK_FREE;
-  }
-  return found;
-}
-
 // Finds out whether the caller may free or change the block at `address`.
 FreeStatus Check(const ThreadRecord& record, uintptr_t address,
                  CompartmentId& owner, size_t& size) {
   if (!FindOwner(address, owner)) return FreeStatus::kNothing;
   if (!CallerMayWrite(record, owner)) return FreeStatus::kForeign;
-  const bulkhead_found found = Find(address);
+  const bulkhead_found found = FindBlock(address);
   const FreeStatus status = StatusOf(found.state);
   size = found.size;
   // A cache is a block to jemalloc, but nobody's to free.
@@ -230,7 +216,7 @@ bh_result WhyNotOf(CompartmentId id, uintptr_t address) {
   CompartmentId owner;
   if (!FindOwner(address, owner)) return Status(FreeStatus::kNothing, address);
   if (owner != id) return Status(FreeStatus::kForeign, address);
-  const FreeStatus status = StatusOf(Find(address).state);
+  const FreeStatus status = StatusOf(FindBlock(address).state);
   return Status(status == FreeStatus::kDone ? FreeStatus::kNothing : status,
                 address);
 }
@@ -420,13 +406,16 @@ bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
 // Where the block begins goes to the record's batch.
 bh_result Inspect(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
                   uint64_t) {
-  const bulkhead_found found = Find(address);
+  bulkhead_found found = FindBlock(address);
   const bool in_use = found.state == BULKHEAD_BLOCK_LIVE ||
                       found.state == BULKHEAD_BLOCK_INTERIOR;
   record.batch[0] = 0;
   // A cache is a block to jemalloc, but nobody's.
   if (in_use && PageEntryOf(found.begin) == 0) {
     return Status(FreeStatus::kNothing);
+  }
+  if (in_use && !IsWithProgram(record, found.begin)) {
+    found.state = BULKHEAD_BLOCK_FREE;
   }
   record.batch[0] = found.begin;
   return {found.size, static_cast<uint64_t>(StatusOf(found.state))};

@@ -68,6 +68,10 @@ static_assert(SizeOf(SizeClass{kCachedClasses - 1}) == size_t{1} << 20);
 static_assert(ClassOf(129) == SizeClass{9} && ClassOf(256) == SizeClass{12} &&
               ClassOf(257) == SizeClass{13});
 
+constexpr bool IsSmall(SizeClass size_class) {
+  return Index(size_class) < kSmallClasses;
+}
+
 }  // namespace bulkhead
 
 #endif  // BULKHEAD_ALLOCATOR_HEAP_SIZE_CLASS_H_

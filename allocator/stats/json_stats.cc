@@ -4,10 +4,10 @@
 #include "allocator/stats/json_stats.h"
 
 #include "allocator/heap/heap.h"
-#include "allocator/stats/json_text.h"
 #include "allocator/stats/level_name.h"
 #include "allocator/stats/snapshot.h"
 #include "bulkhead/bulkhead.h"
+#include "isolation/base/json_text.h"
 #include "isolation/base/process_stack.h"
 #include "isolation/sys/syscalls.h"
 

@@ -30,6 +30,7 @@ struct Options {
 // The places of the words in the choices of options.inc.
 enum class Backend : uint64_t { kAuto = 0, kMprotect = 1, kPku = 2 };
 enum class RefusedMappings : uint64_t { kRefuse = 0, kReport = 1 };
+enum class ReportForm : uint64_t { kText = 0, kJson = 1 };
 enum class SignalDelivery : uint64_t { kPrompt = 0, kStrict = 1 };
 enum class Requirement : uint64_t { kNone = 0, kMprotect = 1, kPku = 2 };
 

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include "isolation/base/output_file.h"
 #include "isolation/sys/abort.h"
 #include "isolation/sys/syscalls.h"
 
@@ -48,12 +49,8 @@ RawLine& RawLine::Hex(uint64_t value) {
 }
 
 void RawLine::WriteTo(int descriptor) const {
-  for (size_t done = 0; done < size_;) {
-    const long written = sys::Write(descriptor, buffer_ + done, size_ - done);
-    if (written == -EINTR) continue;
-    if (written <= 0) return;
-    done += static_cast<size_t>(written);
-  }
+  // Where a message is lost there is nobody left to tell.
+  (void)WriteAll(descriptor, buffer_, size_);
 }
 
 void Die(const char* message) {

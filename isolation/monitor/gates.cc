@@ -234,13 +234,8 @@ bh_result MonitorExplain(ThreadRecord& record, uint64_t part, uint64_t first,
 }
 
 bh_result MonitorAccuse(ThreadRecord& record, uint64_t kind, uint64_t address,
-                        uint64_t program_counter, uint64_t block_bytes) {
-  // Where the block begins the heap has put there.
-  record.accusation = {true,
-                       kind,
-                       address,
-                       program_counter,
-                       {block_bytes != 0 ? record.batch[0] : 0, block_bytes}};
+                        uint64_t program_counter, uint64_t) {
+  record.accusation = {true, kind, address, program_counter};
   return {};
 }
 

@@ -94,7 +94,6 @@ struct Accusation {
   uint64_t kind = 0;
   uintptr_t address = 0;
   uintptr_t program_counter = 0;
-  PageRange block = {};
 };
 
 // The heap's own (allocator/heap/thread_cache.h), under its compartment's key.

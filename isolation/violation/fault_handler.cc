@@ -20,8 +20,10 @@
 namespace bulkhead {
 namespace {
 
-constexpr int kPkuError = 4;         // SEGV_PKUERR
-constexpr uint64_t kWriteFault = 2;  // bit 1 of the page-fault error code
+constexpr int kPkuError = 4;  // SEGV_PKUERR
+// Bits of the page-fault error code (Intel SDM volume 3, 4.7).
+constexpr uint64_t kWriteFault = 1 << 1;
+constexpr uint64_t kFetchFault = 1 << 4;
 
 // A read below this is of a thread record by a thread whose GS base is 0.
 constexpr uintptr_t kRecordAtZero = sizeof(ThreadRecord);
@@ -68,13 +70,34 @@ bool IsMetadata(uintptr_t address) {
   return is_in(reservation.metadata()) || is_in(SealedData());
 }
 
+Access AccessOf(const ucontext_t& context) {
+  const auto error = static_cast<uint64_t>(context.uc_mcontext.gregs[REG_ERR]);
+  if ((error & kFetchFault) != 0) return Access::kExecute;
+  return (error & kWriteFault) != 0 ? Access::kWrite : Access::kRead;
+}
+
+ViolationKind KindOf(Access access) {
+  switch (access) {
+    case Access::kWrite:
+      return ViolationKind::kCompartmentWrite;
+    case Access::kExecute:
+      return ViolationKind::kCompartmentExecute;
+    case Access::kRead:
+    case Access::kNone:
+      break;
+  }
+  return ViolationKind::kCompartmentRead;
+}
+
 ViolationPlace PlaceOf(uintptr_t address, const ucontext_t& context,
                        const InterruptedDomain& interrupted) {
   const auto& registers = context.uc_mcontext.gregs;
   ViolationPlace place;
   place.address = address;
   place.program_counter = static_cast<uintptr_t>(registers[REG_RIP]);
+  place.access = AccessOf(context);
   place.domain = WhoWasInterrupted(context, interrupted);
+  place.context = &context;
   // The kernel closed every compartment for this handler: a stack in one of
   // them cannot be walked from here.
   CompartmentId stack_owner;
@@ -96,9 +119,9 @@ bool HandleFault(siginfo_t& info, ucontext_t& context,
     return true;
   }
   if (info.si_code != kPkuError && info.si_code != SEGV_ACCERR) return false;
-  const bool writes = (context.uc_mcontext.gregs[REG_ERR] & kWriteFault) != 0;
+  const Access access = AccessOf(context);
   if (info.si_code == kPkuError && IsMetadata(address)) {
-    if (!writes && GiveRootsRights(context)) return true;
+    if (access == Access::kRead && GiveRootsRights(context)) return true;
     ReportAccusation(*CurrentRecord(), PlaceOf(address, context, interrupted));
     ReportViolation(ViolationKind::kMetadataWrite,
                     PlaceOf(address, context, interrupted));
@@ -109,14 +132,14 @@ bool HandleFault(siginfo_t& info, ucontext_t& context,
     if (info.si_code != kPkuError) return false;
     if (GiveRootsRights(context)) return true;
     if (!IsSandbox(RowOf(place.domain).traits.kind)) return false;
-    ReportViolation(
-        writes ? ViolationKind::kRootWrite : ViolationKind::kRootRead, place);
+    ReportViolation(access == Access::kWrite ? ViolationKind::kRootWrite
+                                             : ViolationKind::kRootRead,
+                    place);
   }
-  ViolationKind kind = writes ? ViolationKind::kCompartmentWrite
-                              : ViolationKind::kCompartmentRead;
-  if (IsGuardPage(RowOf(owner), address) && place.domain == owner) {
-    kind = ViolationKind::kStackOverflow;
-  }
+  const ViolationKind kind =
+      IsGuardPage(RowOf(owner), address) && place.domain == owner
+          ? ViolationKind::kStackOverflow
+          : KindOf(access);
   ReportViolation(kind, place);
 }
 

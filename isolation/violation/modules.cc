@@ -22,19 +22,21 @@ bool Keep(const char* text, char (&kept)[512]) {
 
 }  // namespace
 
-void AppendModule(RawLine& line, uintptr_t address) {
+bool FindModule(uintptr_t address, Module& module) {
   sys::MemoryMap map;
   sys::Mapping mapping;
-  char path[512] = {};
+  Module found;
   uintptr_t base = 0;
   // The first mapping of a file is at its load address; its others follow.
   while (map.Next(mapping)) {
-    if (Keep(mapping.name, path)) base = mapping.begin;
+    if (Keep(mapping.name, found.path)) base = mapping.begin;
     if (address < mapping.begin || address >= mapping.end) continue;
-    if (path[0] != '/') return;
-    line.Text(" (").Text(path).Text("+").Hex(address - base).Text(")");
-    return;
+    if (found.path[0] != '/') return false;
+    found.offset = address - base;
+    module = found;
+    return true;
   }
+  return false;
 }
 
 }  // namespace bulkhead

@@ -9,13 +9,16 @@
 
 #include <cstdint>
 
-#include "isolation/base/raw_log.h"
-
 namespace bulkhead {
 
-// Appends " (PATH+0xOFFSET)", the offset in the file as addr2line takes it for
-// shared objects and position-independent programs; nothing for other memory.
-void AppendModule(RawLine& line, uintptr_t address);
+struct Module {
+  char path[512] = {};
+  uintptr_t offset = 0;  // as addr2line takes it, of shared objects and
+                         // position-independent programs
+};
+
+// False: the address is in no file, and `module` is as it was.
+bool FindModule(uintptr_t address, Module& module);
 
 }  // namespace bulkhead
 

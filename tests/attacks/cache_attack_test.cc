@@ -112,7 +112,7 @@ class CacheAttackTest : public testing::Test {
               std::string::npos)
         << child.errors;
     const std::string block =
-        "\n  block: " + std::to_string(block_bytes) + " bytes at ";
+        "\n  object: " + std::to_string(block_bytes) + " bytes at ";
     EXPECT_EQ(child.errors.find(block) != std::string::npos, block_bytes != 0)
         << child.errors;
   }
@@ -212,7 +212,7 @@ TEST_F(CacheAttackTest, OneBlockTwice) {
     EXPECT_NE(child.errors.find("\n  address belongs to: " + owner),
               std::string::npos)
         << child.errors;
-    EXPECT_NE(child.errors.find("\n  block: 112 bytes at "), std::string::npos)
+    EXPECT_NE(child.errors.find("\n  object: 112 bytes at "), std::string::npos)
         << child.errors;
   };
   expect([] { PutInTwice(0); }, "the root's heap");

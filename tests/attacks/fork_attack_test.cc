@@ -4,16 +4,24 @@
 // fork() while other threads hold Bulkhead's locks: the child finds them free,
 // and what they guard as it should be.
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "bulkhead/compartment.h"
 #include "gtest/gtest.h"
+#include "isolation/monitor/annotations.h"
+#include "isolation/thread/thread_record.h"
 #include "tests/support/busy_threads.h"
 #include "tests/support/child.h"
 #include "tests/support/scale.h"
@@ -84,6 +92,61 @@ TEST(ForkAttackTest, WhileAHeapGrowsAndIsPurged) {
 TEST(ForkAttackTest, WhileThreadsComeAndGo) {
   // Threads that do nothing, often: the lock of their records is held briefly.
   ForkBeside([] { std::thread([] {}).join(); }, 5 * kForks);
+}
+
+// Whether the thread of this process waits for something. Without streams:
+// fork() holds their locks.
+bool IsAsleep(int tid) {
+  char text[512] = {};
+  const int file = open(absl::StrCat("/proc/self/task/", tid, "/stat").c_str(),
+                        O_RDONLY | O_CLOEXEC);
+  if (file < 0 || read(file, text, sizeof(text) - 1) <= 0) abort();
+  close(file);
+  // "TID (NAME) STATE ..."
+  const char* const name_end = strrchr(text, ')');
+  return name_end != nullptr && name_end[1] == ' ' && name_end[2] == 'S';
+}
+
+// More processor time than a fork takes, in nanoseconds.
+constexpr int64_t kLongerThanAFork = 100'000'000;
+
+int64_t TimeOf(clockid_t clock) {
+  timespec now = {};
+  if (clock_gettime(clock, &now) != 0) abort();
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Forks while another thread holds the lock, until fork() waits for that,
+// asleep or not, or the child has come about.
+void ForkWhileHeld(void (*lock)(), void (*unlock)()) {
+  const int forker = gettid();
+  clockid_t clock;
+  ASSERT_EQ(pthread_getcpuclockid(pthread_self(), &clock), 0);
+  std::atomic<int64_t> held_since{0};
+  std::thread holder([&] {
+    // Has its record and its cache by now.
+    IsAsleep(forker);
+    lock();
+    held_since = TimeOf(clock);
+    while (!IsAsleep(forker) && TimeOf(clock) - held_since < kLongerThanAFork) {
+      std::this_thread::yield();
+    }
+    unlock();
+  });
+  while (held_since == 0) std::this_thread::yield();
+  const ChildResult child = RunInChild(UseEverything);
+  EXPECT_TRUE(child.ExitedWith(0)) << child.code << child.errors;
+  holder.join();
+}
+
+TEST(ForkAttackTest, WhileTheListOfObjectsIsLookedThrough) {
+  ForkWhileHeld(bulkhead::LockSearches, bulkhead::UnlockSearches);
+}
+
+TEST(ForkAttackTest, WhileRecordsAreChanged) {
+  // With keys nobody but the monitor can take this one.
+  if (bh_get_level() == BH_LEVEL_PKU) return;
+  ForkWhileHeld(bulkhead::LockThreadRecords, bulkhead::UnlockThreadRecords);
 }
 
 }  // namespace

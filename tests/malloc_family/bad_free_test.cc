@@ -70,7 +70,8 @@ void ExpectReport(const Variant& variant, const BadFree& bad_free,
       "==([0-9]+)==ERROR: Bulkhead: ([a-z-]+) on address 0x([0-9a-f]+)\n"
       "  [^\n]*\n"
       "  address belongs to: ([^\n]*)\n"
-      "(?:  block: ([0-9]+) bytes at 0x([0-9a-f]+)\n)?"
+      "(?:  object: ([0-9]+) bytes at 0x([0-9a-f]+), (in use|free); the "
+      "address is at offset ([0-9]+)\n)?"
       "  current domain: root\n");
   std::smatch match;
   ASSERT_TRUE(std::regex_search(outcome.errors, match, report,
@@ -87,6 +88,9 @@ void ExpectReport(const Variant& variant, const BadFree& bad_free,
   const auto begin = std::stoull(match[6], nullptr, 16);
   EXPECT_LE(begin, address);
   EXPECT_GT(begin + bad_free.block_bytes, address);
+  EXPECT_EQ(std::stoull(match[8]), address - begin);
+  const bool is_free = std::string_view(bad_free.kind) == "double-free";
+  EXPECT_EQ(match[7], is_free ? "free" : "in use");
 }
 
 std::string NameOf(const testing::TestParamInfo<BadFree>& bad_free) {

@@ -44,6 +44,34 @@ __attribute__((noinline)) void Write(char* address) {
   *const_cast<volatile char*>(address) = 1;
 }
 
+// With a number in a register that no code has by chance.
+__attribute__((noinline)) char ReadWithASecret(const char* address) {
+  char value;
+  __asm__ volatile(
+      "movabs $0x5ec4e75ec4e75ec4, %%rbx\n"
+      "movb (%1), %0\n"
+      : "=q"(value)
+      : "r"(address)
+      : "rbx");
+  return value;
+}
+BULKHEAD_ENTRY(kReadWithASecret, "keys", ReadWithASecret);
+
+void Run(char* code) {
+  *code = static_cast<char>(0xc3);  // RET
+  reinterpret_cast<void (*)()>(code)();
+}
+BULKHEAD_ENTRY(kRun, "keys", Run);
+
+void Free(void* block) { free(block); }
+BULKHEAD_ENTRY(kFree, "keys", Free);
+
+char CallKeysToRead(bh_compartment keys, const char* address) {
+  return Compartment(keys).Call(kRead, address).value_or(0);
+}
+BULKHEAD_ENTRY(kCallKeysToRead, "other", CallKeysToRead);
+BULKHEAD_ENTRY(kThirdAllocate, "third", Allocate);
+
 void FreeTwice(void* block) {
   void* again = block;
   __asm__("" : "+r"(again));
@@ -121,6 +149,21 @@ class ReportTest : public testing::Test {
   char* block = nullptr;
 };
 
+void ExpectObject(const ChildResult& child, const void* block,
+                  const std::string& state, int offset = 0) {
+  EXPECT_TRUE(absl::StrContains(
+      child.errors,
+      absl::StrFormat(
+          "\n  object: 112 bytes at 0x%x, %s; the address is at offset %d\n",
+          reinterpret_cast<uintptr_t>(block), state, offset)))
+      << child.errors;
+}
+
+void ExpectLine(const ChildResult& child, const std::string& line) {
+  EXPECT_TRUE(absl::StrContains(child.errors, absl::StrCat("\n", line, "\n")))
+      << child.errors;
+}
+
 TEST_F(ReportTest, ReadFromRoot) {
   ExpectReport(RunInChild([this] { Read(block); }), "compartment-read", block,
                "compartment 'keys'", "root");
@@ -144,6 +187,66 @@ TEST_F(ReportTest, ReadFromAnotherVault) {
   ExpectReport(RunInChild([&] { keys.Call(kRead, foreign).IgnoreError(); }),
                "compartment-read", foreign, "compartment 'other'", "keys");
   EXPECT_EQ(other->Destroy(), absl::OkStatus());
+}
+
+TEST_F(ReportTest, TellsTheAccess) {
+  ExpectLine(RunInChild([this] { Read(block); }), "  access: read");
+  ExpectLine(RunInChild([this] { Write(block); }), "  access: write");
+}
+
+TEST_F(ReportTest, ExecutionInAHeap) {
+  const ChildResult child =
+      RunInChild([this] { keys.Call(kRun, block).IgnoreError(); });
+  ExpectReport(child, "compartment-execute", block, "compartment 'keys'",
+               "keys");
+  ExpectLine(child, "  access: execute");
+}
+
+TEST_F(ReportTest, TellsTheObjectThatTheAddressIsIn) {
+  ExpectObject(RunInChild([this] { Read(block + 17); }), block, "in use", 17);
+  keys.Call(kFree, block).IgnoreError();
+  ExpectObject(RunInChild([this] { Read(block + 17); }), block, "free", 17);
+}
+
+TEST_F(ReportTest, TellsTheGatesAndGrants) {
+  Compartment::Options grantable = {};
+  grantable.grants = BH_ON;
+  const Compartment other = Compartment::Create("other", grantable).value();
+  const Compartment readers = Compartment::Create("tables", grantable).value();
+  ASSERT_EQ(other.Grant(keys, bulkhead::Access::kReadWrite), absl::OkStatus());
+  ASSERT_EQ(readers.GrantEveryone(bulkhead::Access::kRead), absl::OkStatus());
+  const Compartment third = Compartment::Create("third").value();
+  const char* const foreign = third.Call(kThirdAllocate, size_t{10}).value();
+  const ChildResult child =
+      RunInChild([&] { keys.Call(kRead, foreign).IgnoreError(); });
+  ExpectLine(child, "  granted to it, to read: 'tables'");
+  ExpectLine(child, "  granted to it, to read and write: 'other'");
+  ExpectLine(child, "  gates: root > keys");
+  ExpectLine(
+      RunInChild([&] {
+        other.Call(kCallKeysToRead, keys.handle(), foreign).IgnoreError();
+      }),
+      "  gates: root > other > keys");
+  for (Compartment each : {other, readers, third}) {
+    EXPECT_EQ(each.Destroy(), absl::OkStatus());
+  }
+}
+
+TEST_F(ReportTest, ShowsTheRootsRegistersAndNotAVaults) {
+  const std::string marker = "0x5ec4e75ec4e75ec4";
+  const ChildResult root = RunInChild([this] { ReadWithASecret(block); });
+  EXPECT_TRUE(absl::StrContains(root.errors, marker)) << root.errors;
+  EXPECT_TRUE(absl::StrContains(root.errors, " rip=0x")) << root.errors;
+  const Compartment other = Compartment::Create("other").value();
+  const char* const foreign = other.Call(kOtherAllocate, size_t{10}).value();
+  const ChildResult vault =
+      RunInChild([&] { keys.Call(kReadWithASecret, foreign).IgnoreError(); });
+  ExpectReport(vault, "compartment-read", foreign, "compartment 'other'",
+               "keys");
+  EXPECT_FALSE(absl::StrContains(vault.errors, marker)) << vault.errors;
+  EXPECT_FALSE(absl::StrContains(vault.errors, "registers")) << vault.errors;
+  Compartment copy = other;
+  EXPECT_EQ(copy.Destroy(), absl::OkStatus());
 }
 
 TEST_F(ReportTest, VaultsReadTheirCallers) {
@@ -188,17 +291,10 @@ TEST_F(ReportTest, MetadataWrite) {
   }
 }
 
-void ExpectBlock(const ChildResult& child, const void* block) {
-  EXPECT_TRUE(absl::StrContains(
-      child.errors, absl::StrFormat("\n  block: 112 bytes at 0x%x\n",
-                                    reinterpret_cast<uintptr_t>(block))))
-      << child.errors;
-}
-
 TEST_F(ReportTest, FreeFromOutside) {
   const ChildResult child = RunInChild([this] { free(block); });
   ExpectReport(child, "foreign-free", block, "compartment 'keys'", "root");
-  ExpectBlock(child, block);
+  ExpectObject(child, block, "in use");
 }
 
 TEST_F(ReportTest, ReallocFromOutside) {
@@ -213,7 +309,7 @@ TEST_F(ReportTest, DoubleFree) {
   const ChildResult child =
       RunInChild([this] { keys.Call(kFreeTwice, block).IgnoreError(); });
   ExpectReport(child, "double-free", block, "compartment 'keys'", "keys");
-  ExpectBlock(child, block);
+  ExpectObject(child, block, "free");
 }
 
 // Page protection opens a vault for the process: there the written limit holds.

@@ -165,6 +165,8 @@ TEST_F(HandlerOfAnotherDomain, NorOnTheProgramsStack) {
   }
   EXPECT_EQ(handled, 4);
   EXPECT_EQ(secrets_seen, 0);
+  // Nor has the kernel written any there, for other threads to read.
+  EXPECT_EQ(CountSecrets(stack.memory().data(), stack.memory().size()), 0);
 }
 
 // A vault leaves secrets in registers, which the gate clears once it has left

@@ -1,7 +1,7 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "allocator/stats/json_text.h"
+#include "isolation/base/json_text.h"
 
 namespace bulkhead {
 namespace {

@@ -4,8 +4,8 @@
 // JSON into a buffer of somebody else's. What does not fit is counted and left
 // out. No allocation, no libc.
 
-#ifndef BULKHEAD_ALLOCATOR_STATS_JSON_TEXT_H_
-#define BULKHEAD_ALLOCATOR_STATS_JSON_TEXT_H_
+#ifndef BULKHEAD_ISOLATION_BASE_JSON_TEXT_H_
+#define BULKHEAD_ISOLATION_BASE_JSON_TEXT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -53,4 +53,4 @@ class JsonText {
 
 }  // namespace bulkhead
 
-#endif  // BULKHEAD_ALLOCATOR_STATS_JSON_TEXT_H_
+#endif  // BULKHEAD_ISOLATION_BASE_JSON_TEXT_H_

@@ -1,0 +1,40 @@
+// Copyright 2026 The Bulkhead Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "allocator/heap/find_block.h"
+
+#include "allocator/heap/allocation_bitmap.h"
+#include "allocator/heap/page_map.h"
+#include "allocator/heap/size_class.h"
+#include "isolation/arch/monitor.h"
+#include "isolation/domain/cages.h"
+#include "isolation/monitor/compartments.h"
+
+namespace bulkhead {
+
+bulkhead_found FindBlock(uintptr_t address) {
+  bulkhead_found found = bulkhead_backend_find(address);
+  const bool in_use = found.state == BULKHEAD_BLOCK_LIVE ||
+                      found.state == BULKHEAD_BLOCK_INTERIOR;
+  if (in_use && IsSmall(ClassOf(found.size)) &&
+      !IsOut(bulkhead_heap_maps, found.begin)) {
+    found.state = BULKHEAD_BLOCK_FREE;
+  }
+  return found;
+}
+
+bool IsWithProgram(ThreadRecord& record, uintptr_t block) {
+  CompartmentId owner = kRoot;
+  if (!FindOwner(block, owner)) return false;
+  if (enforcement != Enforcement::kPku) {
+    return owner != kRoot || LiveByteOf(block) != 0;
+  }
+  const HeapVisit visit(record, owner);
+  if (!visit.ok()) return false;
+  bulkhead_monitor_read_pku(Index(owner));
+  const bool is_live = LiveByteOf(block) != 0;
+  bulkhead_monitor_read_pku(Index(record.claimed));
+  return is_live;
+}
+
+}  // namespace bulkhead
