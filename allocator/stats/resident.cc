@@ -15,7 +15,7 @@ constexpr size_t kPagesAtOnce = 2048;
 // Calls `visit(address, is resident)` for each page. False: the kernel refused.
 template <typename Visitor>
 bool ForEachPage(PageRange pages, Visitor visit) {
-  unsigned char resident[kPagesAtOnce];
+  unsigned char resident[kPagesAtOnce] = {};
   for (size_t done = 0; done < pages.bytes;) {
     const size_t rest = pages.bytes - done;
     const size_t bytes = rest < sizeof(resident) * kPageBytes

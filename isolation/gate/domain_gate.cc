@@ -13,7 +13,6 @@
 #include "isolation/thread/call_monitor.h"
 #include "isolation/thread/handler_stack.h"
 #include "isolation/thread/root_memory.h"
-#include "isolation/thread/signal_action.h"
 
 namespace bulkhead {
 namespace {
@@ -96,7 +95,6 @@ bh_status PrepareForSandboxes() {
   while (!is_root_closed) {
     BindFunctions();
     CallMonitor(*CurrentRecord(), MonitorCall::kCloseRoot, 0);
-    RequireHandlerStacks();
     // Where keys are modelled, nothing is closed.
     if (!IsModelled()) CloseRootMappings();
     CallMonitor(*CurrentRecord(), MonitorCall::kCloseRoot, 1);

@@ -72,7 +72,7 @@ void AdoptHandlers();
 
 // Has every handler that the program installed run on its thread's alternate
 // stack, if it has one: it may interrupt code on a stack that it has no right
-// to. Those installed from now on do so, too, once the root's memory is closed.
+// to. Those installed once there has been a compartment do so, too.
 void RequireHandlerStacks();
 
 // Puts Bulkhead's entry in front of whatever handles SIGSEGV. Dies if the

@@ -301,6 +301,7 @@ TEST_F(ReportTest, ReallocFromOutside) {
   ExpectReport(RunInChild([this] {
                  void* moved = realloc(block, 10000);
                  __asm__ volatile("" : : "r"(moved));
+                 free(moved);
                }),
                "foreign-free", block, "compartment 'keys'", "root");
 }
