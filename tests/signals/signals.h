@@ -60,7 +60,6 @@ class AlternateStack {
   AlternateStack(const AlternateStack&) = delete;
   AlternateStack& operator=(const AlternateStack&) = delete;
   bool Holds(const void* address) const;
-  const std::vector<char>& memory() const { return memory_; }
 
  private:
   std::vector<char> memory_;
