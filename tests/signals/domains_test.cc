@@ -158,6 +158,10 @@ TEST_F(HandlerOfAnotherDomain, ChangesNoneOfThem) {
 // longer told of.
 TEST_F(HandlerOfAnotherDomain, NorOnTheProgramsStack) {
   if (!MayHaveSandboxes()) return;
+  // From the thread's first call on.
+  Install(ChangeEverything);
+  ASSERT_TRUE(vault_.Call(kKeepInVault).value_or(false));
+  handled = 0;
   const AlternateStack stack;
   for (const auto handler : {LookForSecrets, ChangeEverything}) {
     const Action action(SIGUSR1, handler, SA_ONSTACK);
