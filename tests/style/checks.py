@@ -9,6 +9,7 @@ import instructions
 import layering
 import layout
 import links
+import patches
 import shell
 import source_tree
 
@@ -24,6 +25,7 @@ _CHECKS = (
     ("shellcheck", shell.check),
     ("links and names in pages", links.check),
     ("attacks, tests and mutants", defences.check),
+    ("mutants apply", patches.check),
 )
 
 

@@ -19,6 +19,7 @@ import instructions
 import layering
 import layout
 import links
+import patches
 import shell
 import source_tree
 
@@ -132,6 +133,24 @@ class DefencesTest(TreeTest):
     def test_a_column_too_few(self):
         (problem,) = self.tree("GateTest.*", "| `open` | A2 | none | - |\n")
         self.assertIn("4 columns", problem)
+
+
+class PatchesTest(unittest.TestCase):
+    _PATCH = "Removes: it\n\n--- a/x.cc\n+++ b/x.cc\n@@ -1,3 +1,2 @@\n one\n-two\n three\n"
+
+    def problems(self, text):
+        return list(patches.problems_of("p", self._PATCH, {"x.cc": text}.get))
+
+    def test_applies_wherever_the_lines_are(self):
+        self.assertEqual(self.problems("zero\none\ntwo\nthree\n"), [])
+
+    def test_other_lines(self):
+        (problem,) = self.problems("one\n  two\nthree\n")
+        self.assertIn("does not apply to x.cc", problem)
+
+    def test_no_file(self):
+        (problem,) = self.problems(None)
+        self.assertIn("no file x.cc", problem)
 
 
 class LayeringTest(unittest.TestCase):
