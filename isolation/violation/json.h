@@ -1,8 +1,8 @@
 // Copyright 2026 The Bulkhead Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A report as one line of JSON, for report=json. docs/reports.md lists the
-// keys.
+// A report as one line of JSON, for report=json. docs/reports/README.md lists
+// the keys.
 
 #ifndef BULKHEAD_ISOLATION_VIOLATION_JSON_H_
 #define BULKHEAD_ISOLATION_VIOLATION_JSON_H_

@@ -16,7 +16,8 @@
 //     registers: rax=0x0 ...
 //   SUMMARY: Bulkhead: compartment-read of 'keys' in main
 //
-// The process ends by abort(). Options: log_path, report. See docs/reports.md.
+// The process ends by abort(). Options: log_path, report. See
+// docs/reports/README.md.
 
 #ifndef BULKHEAD_ISOLATION_VIOLATION_REPORT_H_
 #define BULKHEAD_ISOLATION_VIOLATION_REPORT_H_
