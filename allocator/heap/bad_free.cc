@@ -32,12 +32,14 @@ ViolationKind KindOf(FreeStatus status) {
 
 bool FindObject(uintptr_t address, HeapObject& object) {
   ThreadRecord& record = *CurrentRecord();
-  const bh_result found = CallMonitor(record, MonitorCall::kInspect, address);
+  const bh_result found =
+      CallMonitor(record, MonitorCall::kInspect, address, 1);
   const auto status = static_cast<FreeStatus>(found.status);
   if (status == FreeStatus::kNothing || found.value == 0) return false;
   object.memory = {record.batch[0], found.value};
-  object.in_use =
-      status == FreeStatus::kDone || status == FreeStatus::kInterior;
+  const bool is_cached = record.batch[1] != 0;
+  object.in_use = !is_cached && (status == FreeStatus::kDone ||
+                                 status == FreeStatus::kInterior);
   return true;
 }
 

@@ -6,9 +6,6 @@
 #include "allocator/heap/allocation_bitmap.h"
 #include "allocator/heap/page_map.h"
 #include "allocator/heap/size_class.h"
-#include "isolation/arch/monitor.h"
-#include "isolation/domain/cages.h"
-#include "isolation/monitor/compartments.h"
 
 namespace bulkhead {
 
@@ -21,20 +18,6 @@ bulkhead_found FindBlock(uintptr_t address) {
     found.state = BULKHEAD_BLOCK_FREE;
   }
   return found;
-}
-
-bool IsWithProgram(ThreadRecord& record, uintptr_t block) {
-  CompartmentId owner = kRoot;
-  if (!FindOwner(block, owner)) return false;
-  if (enforcement != Enforcement::kPku) {
-    return owner != kRoot || LiveByteOf(block) != 0;
-  }
-  const HeapVisit visit(record, owner);
-  if (!visit.ok()) return false;
-  bulkhead_monitor_read_pku(Index(owner));
-  const bool is_live = LiveByteOf(block) != 0;
-  bulkhead_monitor_read_pku(Index(record.claimed));
-  return is_live;
 }
 
 }  // namespace bulkhead

@@ -403,10 +403,11 @@ bh_result Resize(ThreadRecord& record, uint64_t address, uint64_t size,
   return Status(FreeStatus::kMoved, block);
 }
 
-// Where the block begins goes to the record's batch.
-bh_result Inspect(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
-                  uint64_t) {
-  bulkhead_found found = FindBlock(address);
+// Where the block begins goes to the record's batch; and, for who looks into
+// the caches, whether it lies in one.
+bh_result Inspect(ThreadRecord& record, uint64_t address, uint64_t looks,
+                  uint64_t, uint64_t) {
+  const bulkhead_found found = FindBlock(address);
   const bool in_use = found.state == BULKHEAD_BLOCK_LIVE ||
                       found.state == BULKHEAD_BLOCK_INTERIOR;
   record.batch[0] = 0;
@@ -414,10 +415,8 @@ bh_result Inspect(ThreadRecord& record, uint64_t address, uint64_t, uint64_t,
   if (in_use && PageEntryOf(found.begin) == 0) {
     return Status(FreeStatus::kNothing);
   }
-  if (in_use && !IsWithProgram(record, found.begin)) {
-    found.state = BULKHEAD_BLOCK_FREE;
-  }
   record.batch[0] = found.begin;
+  record.batch[1] = in_use && looks != 0 && IsCached(record, found.begin);
   return {found.size, static_cast<uint64_t>(StatusOf(found.state))};
 }
 

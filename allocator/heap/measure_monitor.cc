@@ -5,10 +5,12 @@
 
 #include "allocator/heap/arenas.h"
 #include "allocator/heap/depot.h"
+#include "allocator/heap/page_map.h"
 #include "allocator/heap/thread_cache.h"
 #include "allocator/jemalloc/backend.h"
 #include "isolation/arch/monitor.h"
 #include "isolation/base/sealed.h"
+#include "isolation/domain/cages.h"
 #include "isolation/domain/metadata_region.h"
 #include "isolation/monitor/compartments.h"
 
@@ -59,6 +61,17 @@ uint64_t CachedBlocks(CompartmentId id, SizeClass size_class) {
     if (CacheOf(*record, id) == cache) blocks += count;
   }
   return blocks;
+}
+
+// REQUIRES: as above.
+bool IsInCache(const ThreadCache& cache, SizeClass size_class,
+               uintptr_t block) {
+  const CacheBin& bin = cache.bins[Index(size_class)];
+  const uint32_t count = CountOf(cache, size_class);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (__atomic_load_n(&bin.slots[i], __ATOMIC_RELAXED) == block) return true;
+  }
+  return false;
 }
 
 // What the monitor moved of a class, as if all of it were the program's.
@@ -194,6 +207,29 @@ void AbandonCaches(ThreadRecord& own) {
   if (enforcement == Enforcement::kPku) {
     bulkhead_monitor_read_pku(Index(own.claimed));
   }
+}
+
+bool IsCached(ThreadRecord& record, uintptr_t block) {
+  const SizeClass size_class{PageEntryOf(block) >> kTagBits};
+  CompartmentId owner = kRoot;
+  // Without keys the root alone has caches.
+  if (Index(size_class) >= kCachedClasses || !FindOwner(block, owner) ||
+      (enforcement != Enforcement::kPku && owner != kRoot)) {
+    return false;
+  }
+  const HeapVisit visit(record, owner);
+  if (!visit.ok()) return false;
+  if (enforcement == Enforcement::kPku) bulkhead_monitor_read_pku(Index(owner));
+  bool is_cached = false;
+  for (const ThreadRecord* each = FirstRecord(); each != nullptr && !is_cached;
+       each = each->next) {
+    const ThreadCache* cache = CacheOf(*each, owner);
+    is_cached = cache != nullptr && IsInCache(*cache, size_class, block);
+  }
+  if (enforcement == Enforcement::kPku) {
+    bulkhead_monitor_read_pku(Index(record.claimed));
+  }
+  return is_cached;
 }
 
 bh_result Measure(ThreadRecord& record, uint64_t id, uint64_t generation,

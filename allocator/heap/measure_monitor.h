@@ -6,6 +6,8 @@
 #ifndef BULKHEAD_ALLOCATOR_HEAP_MEASURE_MONITOR_H_
 #define BULKHEAD_ALLOCATOR_HEAP_MEASURE_MONITOR_H_
 
+#include <cstdint>
+
 #include "allocator/heap/measurement.h"
 
 namespace bulkhead {
@@ -21,6 +23,11 @@ void ForgetCounts(CompartmentId id);
 // counts what lay in them: such a thread may have been in the middle of a
 // change, so that nothing of it is used again. REQUIRES: no other thread runs.
 void AbandonCaches(ThreadRecord& own);
+
+// Whether a block lies in a thread's cache, and so is not the program's, as far
+// as caches tell: their compartment can write to them. `record` is the
+// caller's. REQUIRES: the block is in no depot.
+bool IsCached(ThreadRecord& record, uintptr_t block);
 
 bh_result Measure(ThreadRecord& record, uint64_t id, uint64_t generation,
                   uint64_t size_class, uint64_t);
