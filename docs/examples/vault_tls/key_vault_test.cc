@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -120,6 +121,10 @@ TEST_F(KeyVaultTest, ReportsABadFile) {
   KeySlot slot = -1;
   EXPECT_EQ(LoadKey("/nonexistent", &slot, &public_key_),
             SignerStatus::kNoFile);
+  const std::string spoilt = testing::TempDir() + "/key_vault_test_spoilt.pem";
+  std::ofstream(spoilt) << "-----BEGIN PRIVATE KEY-----\nMIIBAAAA\n"
+                           "-----END PRIVATE KEY-----\n";
+  EXPECT_NE(LoadKey(spoilt, &slot, &public_key_), SignerStatus::kOk);
   EXPECT_EQ(slot, -1);
   // Errors that arose inside are not met outside, where OpenSSL uses their
   // places, and the memory of their texts, again.
