@@ -19,6 +19,10 @@ constinit BULKHEAD_SEALED uint32_t count = 0;
 
 uint32_t Count() { return __atomic_load_n(&count, __ATOMIC_ACQUIRE); }
 
+void SetOwner(Variables& variables, CompartmentId owner) {
+  __atomic_store(&variables.owner, &owner, __ATOMIC_RELEASE);
+}
+
 bool Overlap(PageRange a, PageRange b) {
   return a.begin < b.end() && b.begin < a.end();
 }
@@ -119,7 +123,7 @@ bh_status AdoptVariables(CompartmentRow& row, PageRange pages, int protection) {
   if (!Tag(pages, row.heap_key, protection) || !Advise(row, pages)) {
     return BH_ERR_KERNEL;
   }
-  __atomic_store_n(&known->owner, IdOf(row), __ATOMIC_RELEASE);
+  SetOwner(*known, IdOf(row));
   return BH_OK;
 }
 
@@ -128,7 +132,7 @@ bool ReleaseVariables(CompartmentRow& row) {
   for (uint32_t i = 0; i < count; ++i) {
     if (table[i].owner != IdOf(row)) continue;
     const PageRange pages = table[i].pages;
-    __atomic_store_n(&table[i].owner, kRoot, __ATOMIC_RELEASE);
+    SetOwner(table[i], kRoot);
     done &= !sys::Failed(
         sys::Mmap(pages.begin, pages.bytes, PROT_NONE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED));

@@ -44,7 +44,7 @@ constexpr size_t kSoftwareBytes = 464;
 constexpr size_t kHeader = 512;
 constexpr size_t kHeaderEnd = 576;
 
-constexpr size_t kPlaceBytes =
+[[maybe_unused]] constexpr size_t kPlaceBytes =
     BH_SIGNAL_FRAME_BYTES - kMostInterrupted * sizeof(Interrupted);
 
 struct Layout {

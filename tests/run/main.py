@@ -17,6 +17,7 @@ import suite
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "style"))
 EVERYTHING = "//..."
+SHIPPED = ("//:bulkhead", "//:libbulkhead.so")
 
 
 def parse_arguments(arguments):
@@ -56,10 +57,17 @@ def check_source_tree():
 
 
 def build_everything(runner):
-    built = runner.build("--keep_going", EVERYTHING)
+    """By gcc, and what is shipped by clang as well: warnings are errors in both."""
+    return [_build(runner, "(builds)", EVERYTHING)] + [
+        _build(runner, "(builds with clang)", "--config=clang", *variant, *SHIPPED)
+        for variant in ((), ("--config=modelled",))]
+
+
+def _build(runner, name, *arguments):
+    built = runner.build("--keep_going", *arguments)
     outcome = results.PASSED if built else results.FAILED
     message = "" if built else "Bazel's messages are above"
-    return [results.Case(EVERYTHING, "(builds)", outcome, message)]
+    return results.Case(" ".join(arguments), name, outcome, message)
 
 
 def lost_cases(runs_here, here, there, place):
