@@ -10,24 +10,23 @@ import json
 import pathlib
 import shlex
 import sys
-import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(1, str(ROOT / "bench" / "malloc"))
 
 import build
 import counts
+import launch
 import machine
 import plot
 import rows
 import stats
 import tables
 from allocators import Column
-from errors import BenchError, EXIT_FAILURE, MeasurementError
+from errors import MeasurementError
 from place import Place, fields
 
 _PAGE, _PLOT = pathlib.Path("docs/bench_gate.md"), pathlib.Path("docs/bench_gate.svg")
-_INTERRUPTED = 130
 # How long a sample takes, and the calls that tell how many that is.
 _SECONDS, _TRIAL = 0.1, 20
 _MOST_CALLS = 2_000_000
@@ -205,15 +204,7 @@ def _run(options, arguments, directory):
 
 def main(arguments):
     options = _parse(arguments)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as directory:
-            return _run(options, arguments, pathlib.Path(directory))
-    except (BenchError, MeasurementError, OSError) as error:
-        print(f"bulkhead: {error}", file=sys.stderr)
-        return getattr(error, "status", EXIT_FAILURE)
-    except KeyboardInterrupt:
-        print("\nbulkhead: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+    return launch.run(lambda directory: _run(options, arguments, directory))
 
 
 if __name__ == "__main__":

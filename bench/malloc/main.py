@@ -7,12 +7,12 @@ import os
 import pathlib
 import shlex
 import sys
-import tempfile
 
 import allocators
 import build
 import headings
 import instructions
+import launch
 import machine
 import options as command_line
 import programs
@@ -28,7 +28,6 @@ from place import Place
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _INPUTS = pathlib.Path(__file__).resolve().parent / "inputs"
-_INTERRUPTED = 130
 
 
 class Progress:
@@ -164,15 +163,7 @@ def _run(options, arguments, directory):
 
 def main(arguments):
     options = command_line.parse(arguments)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as directory:
-            return _run(options, arguments, pathlib.Path(directory))
-    except (BenchError, OSError) as error:
-        print(f"bulkhead: {error}", file=sys.stderr)
-        return getattr(error, "status", EXIT_FAILURE)
-    except KeyboardInterrupt:
-        print("\nbulkhead: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+    return launch.run(lambda directory: _run(options, arguments, directory))
 
 
 if __name__ == "__main__":

@@ -10,25 +10,24 @@ import json
 import pathlib
 import shlex
 import sys
-import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "bench" / "gate"), str(ROOT / "bench" / "malloc")]
 
 import build
+import launch
 import machine
 import model
 import stats
 import tables
 from allocators import Column
-from errors import BenchError, EXIT_FAILURE, MeasurementError
+from errors import MeasurementError
 from place import Place, fields
 
 # Of this directory, before those of the others.
 import rows
 from counts import Counter
 
-_INTERRUPTED = 130
 _LIBC, _BULKHEAD, _BOTH = "libc", "bulkhead", "both"
 # Of each sample: enough that the median turn is one that nothing disturbed.
 _CALLS = 50_000
@@ -200,15 +199,7 @@ def _run(options, arguments, directory):
 
 def main(arguments):
     options = _parse(arguments)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as directory:
-            return _run(options, arguments, pathlib.Path(directory))
-    except (BenchError, MeasurementError, OSError) as error:
-        print(f"bulkhead: {error}", file=sys.stderr)
-        return getattr(error, "status", EXIT_FAILURE)
-    except KeyboardInterrupt:
-        print("\nbulkhead: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+    return launch.run(lambda directory: _run(options, arguments, directory))
 
 
 if __name__ == "__main__":

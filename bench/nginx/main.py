@@ -10,7 +10,6 @@ import json
 import pathlib
 import shlex
 import sys
-import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "bench" / "malloc"), str(ROOT / "bench" / "gate")]
@@ -18,16 +17,16 @@ sys.path[1:1] = [str(ROOT / "bench" / "malloc"), str(ROOT / "bench" / "gate")]
 import allocators
 import build
 import counts
+import launch
 import load
 import machine
 import rounds
 import site_of_nginx
 import stats
 import tables
-from errors import BenchError, EXIT_FAILURE, MeasurementError
+from errors import BenchError, MeasurementError
 from place import Place
 
-_INTERRUPTED = 130
 _EXAMPLE = ROOT / "docs" / "examples" / "vault_tls"
 _PROVIDER = "docs/examples/vault_tls/bulkhead_vault.so"
 _SIGNS = "bench/nginx/signs"
@@ -177,15 +176,7 @@ def _run(options, arguments, directory):
 
 def main(arguments):
     options = _parse(arguments)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as directory:
-            return _run(options, arguments, pathlib.Path(directory))
-    except (BenchError, MeasurementError, OSError) as error:
-        print(f"bulkhead: {error}", file=sys.stderr)
-        return getattr(error, "status", EXIT_FAILURE)
-    except KeyboardInterrupt:
-        print("\nbulkhead: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+    return launch.run(lambda directory: _run(options, arguments, directory))
 
 
 if __name__ == "__main__":
